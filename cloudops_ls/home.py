@@ -58,6 +58,11 @@ class Home:
         return self.data / "metadata" / "sync_status.json"
 
     @property
+    def log(self) -> Path:
+        """The worker's log; holds no estate data (see ``logs``)."""
+        return self.root / "worker.log"
+
+    @property
     def models(self) -> Path:
         """Embedding models installed for fastembed."""
         return self.root / "models"

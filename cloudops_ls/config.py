@@ -1,0 +1,214 @@
+"""Typed settings from defaults, ``config.toml`` and the editor, later sources winning.
+
+A bad value never stops the program: it is named in a :class:`SettingProblem` and its default
+is used instead.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+if TYPE_CHECKING:
+    from cloudops_ls.home import Home
+
+_CLIENT_ONLY = frozenset({"server", "trace"})
+"""Sections that editors keep under ``cloudops`` for themselves."""
+
+
+class AssistantKind(StrEnum):
+    """Which assistant answers."""
+
+    BUILTIN = "builtin"
+    HTTP = "http"
+
+
+class VectorEngine(StrEnum):
+    """Which Qdrant engine holds the search index."""
+
+    AUTO = "auto"
+    EDGE = "edge"
+    MEMORY = "memory"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AssistantSettings(_Section):
+    """Where paragraphs are sent."""
+
+    kind: AssistantKind = AssistantKind.BUILTIN
+    url: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    """Base URL of a CloudOps server, for kind ``http``."""
+    timeout_seconds: float = Field(default=120, gt=0, le=3600)
+    """Longest wait for a whole answer."""
+    history_tokens: int = Field(default=4000, ge=0, le=1_000_000)
+    """Budget for earlier turns sent along."""
+
+
+class CommandSettings(_Section):
+    """How confirmed commands are run."""
+
+    timeout_seconds: float = Field(default=900, gt=0, le=86_400)
+    output_limit_bytes: int = Field(default=4_194_304, ge=1024)
+    """Most output of one command that is kept."""
+    lines_in_file: int = Field(default=200, ge=1, le=10_000)
+    """Most output lines written into the runbook; the whole output is stored."""
+    confirmation_seconds: float = Field(default=300, gt=0, le=3600)
+    """A question left unanswered this long is a No."""
+
+
+class EstateSettings(_Section):
+    """What is scanned."""
+
+    profiles: tuple[str, ...] = ()
+    """Profiles to scan; empty means the selected profile alone."""
+    regions: tuple[str, ...] = ()
+    """Regions to scan; empty means the regions enabled in each account."""
+    types: tuple[str, ...] = ()
+    """Catalog types to scan; empty means all."""
+    concurrency: int = Field(default=16, ge=1, le=64)
+    """AWS calls under way at once."""
+    live_hover: bool = True
+    """Ask AWS for the current state when a resource is hovered."""
+
+
+class SearchSettings(_Section):
+    """The search index."""
+
+    engine: VectorEngine = VectorEngine.AUTO
+    model: str = Field(default="all-MiniLM-L6-v2", pattern=r"^[\w.-]+$")
+    """Name of an embedding model installed below ``models/`` in the home."""
+
+
+class WorkerSettings(_Section):
+    """The shared background process."""
+
+    idle_seconds: float = Field(default=300, gt=0)
+    """How long it stays after the last editor window or command has gone."""
+
+
+class Settings(_Section):
+    """Everything that can be set."""
+
+    profile: str | None = Field(default=None, min_length=1)
+    """AWS profile of runbooks that name none; else ``AWS_PROFILE``, else ``default``."""
+    region: str | None = Field(default=None, pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    """AWS region of runbooks that name none; else the profile's."""
+    assistant: AssistantSettings = AssistantSettings()
+    commands: CommandSettings = CommandSettings()
+    estate: EstateSettings = EstateSettings()
+    search: SearchSettings = SearchSettings()
+    worker: WorkerSettings = WorkerSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class SettingProblem:
+    """One setting that could not be used."""
+
+    source: str
+    """``config.toml``'s path, or ``editor settings``."""
+    setting: str
+    """Dotted name, such as ``assistant.kind``."""
+    reason: str
+
+    def __str__(self) -> str:
+        name = f"cloudops.{self.setting}" if self.setting else "the file"
+        return f"Setting {name} in {self.source}: {self.reason}. Using the default."
+
+
+def load_settings(
+    home: Home, editor: Mapping[str, Any] | None = None
+) -> tuple[Settings, list[SettingProblem]]:
+    """Merge ``config.toml`` and the editor's settings over the defaults.
+
+    Parameters
+    ----------
+    home
+        Where ``config.toml`` may lie.
+    editor
+        The ``cloudops`` section as the editor sent it.
+
+    Returns
+    -------
+    tuple
+        Valid settings, and one problem for each value that was replaced by its default.
+    """
+    problems: list[SettingProblem] = []
+    merged: dict[str, Any] = {}
+    for source, values in (
+        (str(home.config), _read_file(home, problems)),
+        ("editor settings", {k: v for k, v in (editor or {}).items() if k not in _CLIENT_ONLY}),
+    ):
+        _merge(merged, _keep_valid(source, values, problems))
+    return Settings.model_validate(merged), problems
+
+
+def _read_file(home: Home, problems: list[SettingProblem]) -> dict[str, Any]:
+    try:
+        with home.config.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        problems.append(SettingProblem(str(home.config), "", f"it is not valid TOML: {error}"))
+    except OSError as error:
+        problems.append(SettingProblem(str(home.config), "", error.strerror or "unreadable"))
+    return {}
+
+
+def _keep_valid(
+    source: str, values: Mapping[str, Any], problems: list[SettingProblem]
+) -> dict[str, Any]:
+    """Drop what does not validate, naming each dropped value."""
+    kept = _copy(values)
+    while True:
+        try:
+            Settings.model_validate(kept)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                path = [str(step) for step in detail["loc"]]
+                dropped = _drop(kept, path)
+                if dropped:
+                    problems.append(SettingProblem(source, ".".join(dropped), detail["msg"]))
+        else:
+            return kept
+
+
+def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
+    # Editors send null for "not set".
+    return {
+        key: _copy(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def _drop(values: MutableMapping[str, Any], path: list[str]) -> list[str]:
+    """Remove the setting that ``path`` leads to; return the path as far as it existed."""
+    walked: list[str] = []
+    current: Any = values
+    for index, step in enumerate(path):
+        if not isinstance(current, MutableMapping) or step not in current:
+            return []
+        walked.append(step)
+        child = current[step]
+        if index == len(path) - 1 or not isinstance(child, MutableMapping):
+            del current[step]
+            return walked
+        current = child
+    return []
+
+
+def _merge(target: dict[str, Any], source: Mapping[str, Any]) -> None:
+    for key, value in source.items():
+        if isinstance(value, Mapping) and isinstance(target.get(key), dict):
+            _merge(target[key], value)
+        else:
+            target[key] = value

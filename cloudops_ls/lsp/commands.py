@@ -1,0 +1,91 @@
+"""Ids and arguments of ``workspace/executeCommand`` (design: "From the seed to the editor")."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cloudops_ls.errors import CloudOpsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SEND_PARAGRAPH = "cloudops.sendParagraph"
+EXECUTE_COMMAND = "cloudops.executeCommand"
+COPY_COMMAND = "cloudops.copyCommand"
+SCAN_ESTATE = "cloudops.scanEstate"
+SYNC_STATUS = "cloudops.syncStatus"
+SEARCH_RESOURCES = "cloudops.searchResources"
+RESOURCE_DETAILS = "cloudops.resourceDetails"
+
+
+class _Arguments(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Position(_Arguments):
+    """A position in client units."""
+
+    line: int = Field(ge=0)
+    character: int = Field(ge=0)
+
+
+class Place(_Arguments):
+    """A place in an open runbook."""
+
+    uri: str
+    position: Position
+    version: int | None = None
+    """Document version the place was seen in; a command is not run from an older one."""
+
+
+class ScanEstate(_Arguments):
+    """What to scan; empty lists mean what the settings say."""
+
+    profiles: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+
+
+class SearchResources(_Arguments):
+    """A search of the estate."""
+
+    query: str
+    filters: dict[str, Any] = Field(default_factory=dict)
+    limit: int = Field(default=20, ge=1, le=100)
+
+
+class ResourceDetails(_Arguments):
+    """One resource, by ARN, identifier or unique name."""
+
+    arn: str = Field(min_length=1)
+
+
+class CopyCommand(_Arguments):
+    """The text of a command."""
+
+    text: str
+
+
+A = TypeVar("A", bound=_Arguments)
+
+
+def read(kind: type[A], command: str, arguments: Sequence[Any]) -> A:
+    """Validate the one argument object of a command.
+
+    Raises
+    ------
+    CloudOpsError
+        The client sent something else.
+    """
+    given = arguments[0] if arguments else {}
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise CloudOpsError(
+            f"The editor sent a wrong argument: {first['msg']}",
+            where=f"{command}: {'.'.join(str(step) for step in first['loc'])}",
+            fix="Update the CloudOps extension of your editor",
+        ) from None

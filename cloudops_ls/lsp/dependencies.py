@@ -1,0 +1,54 @@
+"""What the language server is built from; tests and the composition root hand it in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from cloudops_ls.assistant.base import Assistant
+    from cloudops_ls.config import SettingProblem, Settings
+    from cloudops_ls.estate.names import NameIndex
+    from cloudops_ls.home import Home
+    from cloudops_ls.storage.service import StorageService
+    from cloudops_ls.worker.client import WorkerClient
+
+
+class ConnectWorker(Protocol):
+    """Makes the connection to the worker of the home."""
+
+    def __call__(
+        self,
+        on_notification: Callable[[str, dict[str, Any]], None],
+        on_lost: Callable[[], None],
+    ) -> WorkerClient: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """Factories of everything the server needs; none is called before ``initialize``.
+
+    Attributes
+    ----------
+    home
+        The home to work in.
+    load_settings
+        Merges the editor's settings over the file's.
+    open_storage
+        Opens the store without search index; blocking.
+    connect_worker
+        Makes the connection to the shared worker.
+    build_assistant
+        Builds the configured assistant; blocking.
+    build_names
+        Builds the name index from stored rows; blocking.
+    """
+
+    home: Home
+    load_settings: Callable[[Mapping[str, Any]], tuple[Settings, list[SettingProblem]]]
+    open_storage: Callable[[], StorageService]
+    connect_worker: ConnectWorker
+    build_assistant: Callable[[Settings], Assistant]
+    build_names: Callable[[Iterable[Any]], NameIndex]

@@ -1,0 +1,85 @@
+"""What stands between a failing handler and the operator: one clear message."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from lsprotocol import types
+
+from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.logs import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pygls.lsp.server import LanguageServer
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def show(
+    server: LanguageServer, message: str, kind: types.MessageType = types.MessageType.Info
+) -> None:
+    """Show one message to the operator."""
+    server.window_show_message(types.ShowMessageParams(type=kind, message=message))
+
+
+def show_error(server: LanguageServer, error: CloudOpsError) -> None:
+    """Show one expected failure to the operator."""
+    show(server, str(error), types.MessageType.Error)
+
+
+def quiet(
+    fallback: R,
+) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
+    """Guard a request that the editor makes by itself, such as hover: log and fall back.
+
+    Popping up a message on every keystroke would be worse than no answer.
+    """
+
+    def decorate(handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+        @functools.wraps(handler)
+        async def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return await handler(*args, **kwargs)
+            except CloudOpsError as error:
+                logger.info("%s: %s", handler.__name__, type(error).__name__)
+            except Exception:
+                logger.exception("%s failed", handler.__name__)
+            return fallback
+
+        return guarded
+
+    return decorate
+
+
+def spoken(
+    server: LanguageServer,
+) -> Callable[[Callable[P, Awaitable[Any]]], Callable[P, Awaitable[Any]]]:
+    """Guard a command that the operator gave: every failure is one message to them."""
+
+    def decorate(handler: Callable[P, Awaitable[Any]]) -> Callable[P, Awaitable[Any]]:
+        @functools.wraps(handler)
+        async def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
+            try:
+                return await handler(*args, **kwargs)
+            except CloudOpsError as error:
+                logger.info("%s: %s", handler.__name__, type(error).__name__)
+                show_error(server, error)
+                return {"status": "failed", "error": error.what}
+            except Exception:
+                logger.exception("%s failed", handler.__name__)
+                show_error(
+                    server,
+                    CloudOpsError(
+                        "Something went wrong inside CloudOps; your file is unchanged",
+                        fix="The CloudOps output log says where; please report it",
+                    ),
+                )
+                return {"status": "failed", "error": "internal error"}
+
+        return guarded
+
+    return decorate

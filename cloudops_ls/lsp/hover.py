@@ -1,0 +1,57 @@
+"""``textDocument/hover``: the card of the resource under the cursor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from cloudops_ls.runbook.mentions import find_mentions
+from cloudops_ls.runbook.text import Span
+
+if TYPE_CHECKING:
+    from cloudops_ls.lsp.documents import RunbookDocument
+    from cloudops_ls.lsp.session import Session
+
+_AMBIGUOUS_SHOWN = 10
+
+
+async def hover(
+    session: Session, document: RunbookDocument, position: types.Position
+) -> types.Hover | None:
+    """Return the card of the mention under the cursor, or its candidates when ambiguous."""
+    from cloudops_ls.lsp.cards import card_of
+
+    offset = document.offset(position)
+    line = document.line_span(offset)
+    mention = next(
+        (
+            found
+            for found in find_mentions(document.source, session.names, line)
+            if found.span.start <= offset <= found.span.end
+        ),
+        None,
+    )
+    if mention is None:
+        return None
+    entries = session.names.find(mention.target)
+    if not entries:
+        return None
+    if len(entries) == 1:
+        text = await card_of(session, entries[0].arn)
+    else:
+        lines = [f"**{len(entries)} resources have this name**", ""]
+        lines += [
+            f"- `{entry.resource_type}` · {entry.account_id} · {entry.region}"
+            + (f" · {entry.state}" if entry.state else "")
+            for entry in entries[:_AMBIGUOUS_SHOWN]
+        ]
+        if len(entries) > _AMBIGUOUS_SHOWN:
+            lines.append(f"- and {len(entries) - _AMBIGUOUS_SHOWN} more")
+        text = "\n".join(lines)
+    if text is None:
+        return None
+    return types.Hover(
+        contents=types.MarkupContent(types.MarkupKind.Markdown, text),
+        range=document.range(Span(mention.span.start, mention.span.end)),
+    )

@@ -1,0 +1,223 @@
+"""What one language server process holds: settings, the store, the name index, the worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lsprotocol import types
+
+from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.logs import logger
+from cloudops_ls.lsp.guard import show, show_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from pygls.lsp.server import LanguageServer
+
+    from cloudops_ls.assistant.base import Assistant
+    from cloudops_ls.config import Settings
+    from cloudops_ls.estate.names import NameIndex
+    from cloudops_ls.home import Home
+    from cloudops_ls.lsp.dependencies import Dependencies
+    from cloudops_ls.runbook.model import Runbook
+    from cloudops_ls.storage.service import StorageService
+    from cloudops_ls.worker.client import WorkerClient
+
+T = TypeVar("T")
+
+
+class Session:
+    """The state behind the handlers, built piece by piece when first needed.
+
+    Parameters
+    ----------
+    server
+        The server whose client is served.
+    dependencies
+        How to build the parts.
+    """
+
+    def __init__(self, server: LanguageServer, dependencies: Dependencies) -> None:
+        self.server = server
+        self._dependencies = dependencies
+        self.editor_settings: dict[str, Any] = {}
+        self._settings: Settings | None = None
+        self._reported: set[str] = set()
+        # pygls reads stdin on its own pool; a store call must never wait behind it.
+        self._store_thread = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store")
+        self._storage: StorageService | None = None
+        self._storage_lock = asyncio.Lock()
+        self._worker: WorkerClient | None = None
+        self._assistants: dict[tuple[str, str | None], Assistant] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._names: NameIndex | None = None
+        self._names_generation = -1
+        self._reloading = asyncio.Lock()
+        self.work: set[asyncio.Event] = set()
+        """Cancel events of what is under way; set when the server shuts down."""
+
+    @property
+    def home(self) -> Home:
+        """The home this server works in."""
+        return self._dependencies.home
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force; problems in them are reported once each."""
+        if self._settings is None:
+            settings, problems = self._dependencies.load_settings(self.editor_settings)
+            self._settings = settings
+            for problem in problems:
+                if str(problem) not in self._reported:
+                    self._reported.add(str(problem))
+                    show(self.server, str(problem), types.MessageType.Warning)
+        return self._settings
+
+    def change_settings(self, editor_settings: dict[str, Any]) -> None:
+        """Take new editor settings; they are read when next needed."""
+        self.editor_settings = editor_settings
+        self._settings = None
+
+    @property
+    def names(self) -> NameIndex:
+        """The estate's names as of the last sync; empty until they are loaded."""
+        if self._names is None:
+            self._names = self._dependencies.build_names(())
+        return self._names
+
+    def profile_for(self, runbook: Runbook) -> str:
+        """Return the AWS profile a runbook works with."""
+        named = runbook.front_matter.values.get("profile") if runbook.front_matter else None
+        return named or self.settings.profile or os.environ.get("AWS_PROFILE") or "default"
+
+    def region_for(self, runbook: Runbook) -> str | None:
+        """Return the AWS region a runbook works in, None to leave it to the profile."""
+        named = runbook.front_matter.values.get("region") if runbook.front_matter else None
+        return named or self.settings.region
+
+    async def storage(self) -> StorageService:
+        """Return the store, opened on first use.
+
+        Raises
+        ------
+        CloudOpsError
+            It cannot be opened, such as with a locked keychain; tried again next time.
+        """
+        async with self._storage_lock:
+            if self._storage is None:
+                self._storage = await self._on_store_thread(self._dependencies.open_storage)
+            return self._storage
+
+    async def stored(self, call: Callable[[StorageService], T]) -> T:
+        """Run one call on the store, off the event loop."""
+        storage = await self.storage()
+        return await self._on_store_thread(lambda: call(storage))
+
+    async def _on_store_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._store_thread, call)
+
+    @property
+    def worker(self) -> WorkerClient:
+        """The connection to the shared worker; it connects on the first request."""
+        if self._worker is None:
+            self._worker = self._dependencies.connect_worker(self._from_worker, self._worker_lost)
+        return self._worker
+
+    def _from_worker(self, method: str, params: dict[str, Any]) -> None:
+        from cloudops_ls.worker import wire
+
+        if method == wire.ESTATE_CHANGED:
+            self.spawn(self.reload_names())
+        elif method == wire.WORKER_MESSAGE:
+            text = str(params.get("message", ""))
+            if text not in self._reported:
+                self._reported.add(text)
+                show(self.server, text)
+
+    def _worker_lost(self) -> None:
+        message = (
+            "The CloudOps background process stopped. Completion and hover go on with what is "
+            "known; it is started again when it is needed."
+        )
+        if message not in self._reported:
+            self._reported.add(message)
+            show(self.server, message, types.MessageType.Warning)
+
+    async def assistant(self) -> Assistant:
+        """Return the configured assistant.
+
+        Raises
+        ------
+        CloudOpsError
+            The settings name one that cannot be used.
+        """
+        chosen = self.settings.assistant
+        key = (chosen.kind.value, chosen.url)
+        if key not in self._assistants:
+            self._assistants[key] = await asyncio.to_thread(
+                self._dependencies.build_assistant, self.settings
+            )
+        return self._assistants[key]
+
+    async def start(self) -> None:
+        """Open the store and load the names; failures are shown, not raised."""
+        try:
+            _ = self.settings
+            await self.reload_names()
+        except CloudOpsError as error:
+            show_error(self.server, error)
+        except Exception:
+            logger.exception("start failed")
+            show_error(self.server, CloudOpsError("The estate could not be read"))
+
+    async def reload_names(self) -> None:
+        """Swap in a new name index if the estate has changed since the last one."""
+        async with self._reloading:
+            generation = await self.stored(lambda store: store.estate.generation())
+            if generation == self._names_generation:
+                return
+            self._names = await self.stored(
+                lambda store: self._dependencies.build_names(store.estate.names())
+            )
+            self._names_generation = generation
+            logger.info("name index loaded, generation %d", generation)
+        self.refresh_lenses()
+
+    def refresh_lenses(self) -> None:
+        """Ask the client to fetch code lenses again, where it can."""
+        workspace = self.server.client_capabilities.workspace
+        lens = workspace.code_lens if workspace is not None else None
+        if lens is not None and lens.refresh_support:
+            self.server.workspace_code_lens_refresh(None)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something in the background and log, not raise, its failure."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("background work failed: %s", type(task.exception()).__name__)
+
+    async def close(self) -> None:
+        """Cancel what is under way and release everything; safe to call twice."""
+        for cancel in list(self.work):
+            cancel.set()
+        for task in list(self._tasks):
+            task.cancel()
+        for assistant in self._assistants.values():
+            await assistant.aclose()
+        self._assistants.clear()
+        if self._worker is not None:
+            await self._worker.close()
+            self._worker = None
+        if self._storage is not None:
+            storage, self._storage = self._storage, None
+            await self._on_store_thread(storage.close)
+        self._store_thread.shutdown(wait=False, cancel_futures=True)
