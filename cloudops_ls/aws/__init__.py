@@ -1,0 +1,1 @@
+"""AWS profiles, sessions and errors."""
