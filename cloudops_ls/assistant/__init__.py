@@ -1,0 +1,1 @@
+"""What answers a prompt: the protocol, the request, and the assistants themselves."""

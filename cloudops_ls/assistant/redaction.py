@@ -1,0 +1,125 @@
+"""Keeps what looks like a credential out of requests to assistants.
+
+Conservative on purpose: only shapes that are hardly ever anything else, so that ids, ARNs and
+ordinary tags arrive whole. The shapes are those that secret scanners agree on (AWS key ids and
+keyword, basic-auth, private-key and token rules of detect-secrets and its like):
+
+==================================  =============================================
+Shape                               What is replaced
+==================================  =============================================
+``-----BEGIN … PRIVATE KEY-----``   the block, up to its end or the end of the text
+``AKIA…``, ``ASIA…`` and the like   the 20-character access key id
+``scheme://user:password@host``     the password
+``Password=…;`` in a text           the value
+``Authorization: Bearer …``         the token
+``eyJ….eyJ….…`` (a JWT)             the token
+``ghp_…``, ``xoxb-…``, ``sk_live_`` the token
+``db_password: …`` as key or tag    the value, unless it is an ARN, a number or a flag
+==================================  =============================================
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+MARK: Final = "[redacted]"
+
+_WORDS = (
+    r"pass(?:word|wd|phrase|code)?|pwd|secret|secret[_\-. ]?(?:access[_\-. ]?)?key|"
+    r"(?:api|access|auth|account|client|private|priv|service|signing|encryption|shared|master)"
+    r"[_\-. ]?key|(?:auth|access|api|bearer|session|security|refresh|id|oauth)?[_\-. ]?token|"
+    r"connection[_\-. ]?string|credentials?"
+)
+
+_SECRET_KEY = re.compile(rf"(?:^|[_\-.: /]|aws)(?:{_WORDS})$", re.IGNORECASE)
+"""Keys whose value is a secret: the word comes last, so ``password_policy`` is none."""
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+_HARMLESS = re.compile(
+    r"arn:[\w-]+:\S*|(?:true|false|yes|no|none|null|enabled|disabled|required|optional)?",
+    re.IGNORECASE,
+)
+"""Values that a secret-looking key may well have without being a secret."""
+
+_TEXT_RULES: Final = (
+    # Every repetition that can start at many places is bounded: estate text may be hostile.
+    # To the end of the text where the END line was cut off.
+    re.compile(
+        r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----"
+        r"[\s\S]*?(?:-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----|\Z)"
+    ),
+    re.compile(r"(?<![A-Z0-9])(?:A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])"),
+    re.compile(r"(?<=://)(?P<keep>[^\s:/@?#\[\]]{0,256}:)[^\s/@?#]{1,1024}(?=@)"),
+    re.compile(
+        r"(?P<keep>\b(?:bearer|basic)\s{1,8})[\w.~+/=-]{16,}",
+        re.IGNORECASE,
+    ),
+    re.compile(r"(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*"),
+    re.compile(
+        r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{50,}|xox[abeoprs]-[A-Za-z0-9-]{10,}"
+        r"|[rs]k_live_[A-Za-z0-9]{16,}|glpat-[\w-]{20,})"
+    ),
+    # key=value and key: value inside a text, quoted or not. The value must not be an ARN, a
+    # reference such as {{resolve:…}} or a plain sentence word ("password: required").
+    re.compile(
+        rf"(?P<keep>(?:(?<![A-Za-z:])(?:{_WORDS})|(?<!:)(?:password|passwd|secret))"
+        r"[\"']?\s{0,8}[=:]\s{0,8}[\"']?)(?!arn:|\$|<|\{\{|\[redacted)"
+        r"(?=[^\s\"';,]{0,256}[\d!@#$%^&*+/])[^\s\"';,]{6,}",
+        re.IGNORECASE,
+    ),
+)
+
+
+def redact_text(text: str) -> str:
+    """Return ``text`` with everything that looks like a credential replaced by a mark."""
+    for rule in _TEXT_RULES:
+        text = rule.sub(_replacement, text)
+    return text
+
+
+def redact(value: JsonValue, key: str = "") -> JsonValue:
+    """Return ``value`` with credentials replaced, at any depth.
+
+    Parameters
+    ----------
+    value
+        A value of a resource's metadata, tags or constraints.
+    key
+        The name it goes by: values of secret-looking names are replaced whole.
+    """
+    if isinstance(value, dict):
+        pair_key = _named_pair(value)
+        return {
+            name: redact(item, pair_key if pair_key and name.lower() == "value" else name)
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [redact(item, key) for item in value]
+    if not isinstance(value, str):
+        return value
+    if _is_secret_key(key) and not _HARMLESS.fullmatch(value):
+        return MARK
+    return redact_text(value)
+
+
+def _named_pair(value: dict[str, JsonValue]) -> str | None:
+    """Return the name in AWS's ``{"Key"|"Name": …, "Value": …}`` form, if it is one."""
+    if not any(name.lower() == "value" for name in value):
+        return None
+    for name, item in value.items():
+        if name.lower() in {"key", "name"} and isinstance(item, str):
+            return item
+    return None
+
+
+def _is_secret_key(key: str) -> bool:
+    return _SECRET_KEY.search(_HUMP.sub("_", key)) is not None
+
+
+def _replacement(match: re.Match[str]) -> str:
+    return match.groupdict().get("keep", "") + MARK
