@@ -1,0 +1,190 @@
+"""Conversations and their messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, or_, select, update
+
+from cloudops_ls.storage.records import Conversation, Message, Role, now
+from cloudops_ls.storage.tables import ConversationRow, MessageRow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from pydantic import JsonValue
+    from sqlalchemy import Connection
+
+    from cloudops_ls.storage.database import Database
+
+TITLE_LENGTH = 80
+"""Characters of the first prompt that become a conversation's title."""
+
+
+class ChatStorage:
+    """Everything said in runbooks, by conversation.
+
+    A conversation comes into being with its first message or its first `update_context`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, context_id: str, message: Message) -> None:
+        """Add ``message`` to the end of a conversation.
+
+        A message whose id is stored already is left as it is, so appending may be repeated.
+        """
+        with self._database.write() as connection:
+            ensure_conversation(self._database, connection, context_id, message.timestamp)
+            inserted = connection.execute(
+                self._database.insert(MessageRow)
+                .values(
+                    id=message.id,
+                    conversation_id=context_id,
+                    role=message.role.value,
+                    content=message.content,
+                    timestamp=message.timestamp,
+                    details=message.metadata,
+                )
+                .on_conflict_do_nothing(index_elements=["id"])
+            )
+            if not inserted.rowcount:
+                return
+            changes: dict[str, Any] = {"updated_at": now()}
+            if message.role is Role.USER:
+                connection.execute(
+                    update(ConversationRow)
+                    .where(ConversationRow.id == context_id, ConversationRow.title == "")
+                    .values(title=_title(message.content))
+                )
+            connection.execute(
+                update(ConversationRow).where(ConversationRow.id == context_id).values(changes)
+            )
+
+    def get_history(self, context_id: str, limit: int | None = None) -> list[Message]:
+        """Return the last ``limit`` messages (all by default), oldest first."""
+        newest = (
+            select(MessageRow)
+            .where(MessageRow.conversation_id == context_id)
+            .order_by(MessageRow.seq.desc())
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(newest).all()
+        return [_message(row) for row in reversed(rows)]
+
+    def get_conversation(self, context_id: str) -> Conversation | None:
+        """Return a conversation without its messages, or None."""
+        found = self._conversations(select(ConversationRow).where(ConversationRow.id == context_id))
+        return found[0] if found else None
+
+    def get_all_contexts(self) -> list[str]:
+        """Return the ids of all conversations, the most recently used first."""
+        return [conversation.id for conversation in self.conversations()]
+
+    def conversations(self, limit: int | None = None) -> list[Conversation]:
+        """Return conversations, the most recently used first."""
+        return self._conversations(_by_use(select(ConversationRow)).limit(limit))
+
+    def update_context(
+        self, context_id: str, metadata: Mapping[str, JsonValue], *, title: str | None = None
+    ) -> Conversation:
+        """Merge ``metadata`` into a conversation's, and rename it where ``title`` is given."""
+        with self._database.write() as connection:
+            ensure_conversation(self._database, connection, context_id, now())
+            mine = ConversationRow.id == context_id
+            row = connection.execute(select(ConversationRow).where(mine)).one()
+            conversation = _conversation(row).model_copy(
+                update={
+                    "metadata": {**row.metadata, **metadata},
+                    "title": row.title if title is None else title,
+                    "updated_at": now(),
+                }
+            )
+            connection.execute(
+                update(ConversationRow)
+                .where(mine)
+                .values(
+                    details=conversation.metadata,
+                    title=conversation.title,
+                    updated_at=conversation.updated_at,
+                )
+            )
+        return conversation
+
+    def delete(self, context_id: str) -> bool:
+        """Delete a conversation with its messages; return whether it was there.
+
+        What was executed in it stays in the execution log.
+        """
+        with self._database.write() as connection:
+            removed = connection.execute(
+                delete(ConversationRow).where(ConversationRow.id == context_id)
+            )
+        return removed.rowcount > 0
+
+    def search_conversations(self, query: str, limit: int | None = None) -> list[Conversation]:
+        """Return conversations that contain every word of ``query``, last used first.
+
+        Words may stand in the title or in any message, in any order and case.
+        """
+        words = query.split()
+        if not words:
+            return []
+        return self._conversations(
+            _by_use(select(ConversationRow).where(and_(*map(_mentions, words)))).limit(limit)
+        )
+
+    def _conversations(self, query: Select[Any]) -> list[Conversation]:
+        with self._database.read() as connection:
+            return [_conversation(row) for row in connection.execute(query)]
+
+
+def ensure_conversation(
+    database: Database, connection: Connection, context_id: str, at: datetime
+) -> None:
+    """Create an empty conversation unless it is there."""
+    connection.execute(
+        database.insert(ConversationRow)
+        .values(id=context_id, title="", created_at=at, updated_at=at, details={})
+        .on_conflict_do_nothing(index_elements=["id"])
+    )
+
+
+def _by_use(query: Select[Any]) -> Select[Any]:
+    return query.order_by(ConversationRow.updated_at.desc(), ConversationRow.id.desc())
+
+
+def _mentions(word: str) -> ColumnElement[bool]:
+    said = exists().where(
+        MessageRow.conversation_id == ConversationRow.id,
+        MessageRow.content.icontains(word, autoescape=True),
+    )
+    return or_(ConversationRow.title.icontains(word, autoescape=True), said)
+
+
+def _title(prompt: str) -> str:
+    line = next((line.strip() for line in prompt.splitlines() if line.strip()), "")
+    return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rstrip() + "…"
+
+
+def _conversation(row: Row[Any]) -> Conversation:
+    return Conversation(
+        id=row.id,
+        title=row.title,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        metadata=row.metadata,
+    )
+
+
+def _message(row: Row[Any]) -> Message:
+    return Message(
+        id=row.id,
+        role=Role(row.role),
+        content=row.content,
+        timestamp=row.timestamp,
+        metadata=row.metadata,
+    )

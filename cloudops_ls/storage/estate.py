@@ -1,0 +1,328 @@
+"""The AWS estate: resources, accounts, and the listings that keep them true."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select, update
+
+from cloudops_ls.storage import sync
+from cloudops_ls.storage.records import (
+    AccountRecord,
+    NameRow,
+    ResourceFilter,
+    Scope,
+    SearchHit,
+    SweepResult,
+    UpsertResult,
+)
+from cloudops_ls.storage.resource_rows import (
+    advance_revision,
+    current_revision,
+    digest_of,
+    document_of,
+    load,
+    loading,
+    resource_of,
+    values_of,
+)
+from cloudops_ls.storage.search import EstateSearch, Similarity, find
+from cloudops_ls.storage.tables import AccountRow, ResourceRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from cloudops_ls.storage.database import Database
+    from cloudops_ls.storage.resource import Resource
+
+TRANSACTION_SIZE = 2000
+"""Resources per transaction of a bulk write, so that other writers get their turn."""
+LOOKUP_SIZE = 500
+NAMES_CHUNK = 5000
+_SCOPE_COLUMNS = (ResourceRow.account_id, ResourceRow.region, ResourceRow.resource_type)
+
+
+class EstateIndex(Similarity, Protocol):
+    """The search index, as the estate sees it: told about changes, asked for likeness."""
+
+    def apply(self, changed: Sequence[Resource], deleted: Sequence[str]) -> None:
+        """Follow a committed change."""
+        ...
+
+
+class EstateStorage:
+    """All resources of all accounts.
+
+    Parameters
+    ----------
+    database
+        Where they are.
+    index
+        The search index to keep up to date and to search; without one, search is by text alone.
+    """
+
+    def __init__(self, database: Database, index: EstateIndex | None = None) -> None:
+        self._database = database
+        self._index = index
+        self._search = EstateSearch(database, index)
+
+    # Writing
+
+    def upsert_resource(self, resource: Resource, *, generation: int | None = None) -> UpsertResult:
+        """Add or replace one resource; see `bulk_upsert`."""
+        return self.bulk_upsert([resource], generation=generation)
+
+    def bulk_upsert(
+        self, resources: Iterable[Resource], *, generation: int | None = None
+    ) -> UpsertResult:
+        """Add or replace resources by ARN, a few thousand per transaction.
+
+        Parameters
+        ----------
+        resources
+            May be a generator: it is read as it is written.
+        generation
+            What `begin_scope` returned, when they come from that listing. Without it they count
+            as seen by any listing under way, so none will sweep them.
+
+        Returns
+        -------
+        UpsertResult
+            How many were new, differed from what was stored, or were merely seen again.
+        """
+        added = changed = unchanged = 0
+        source = iter(resources)
+        while batch := list(islice(source, TRANSACTION_SIZE)):
+            # The last of several records of one resource wins, as if written one by one.
+            latest = list({resource.arn: resource for resource in batch}.values())
+            with self._database.write() as connection:
+                new, different, same = self._write(connection, latest, generation)
+            added, changed = added + len(new), changed + len(different)
+            unchanged += same
+            if self._index is not None and (new or different):
+                self._index.apply([*new, *different], ())
+        return UpsertResult(added=added, changed=changed, unchanged=unchanged)
+
+    def delete_resource(self, arn: str) -> bool:
+        """Delete one resource; return whether it was there."""
+        with self._database.write() as connection:
+            removed = connection.execute(delete(ResourceRow).where(ResourceRow.arn == arn)).rowcount
+            if removed:
+                advance_revision(self._database, connection, current_revision(connection) + 1)
+        if removed and self._index is not None:
+            self._index.apply((), (arn,))
+        return removed > 0
+
+    def begin_scope(self, account_id: str, region: str, resource_type: str) -> int:
+        """Start listing one scope; return the generation to stamp its resources with."""
+        with self._database.write() as connection:
+            return sync.begin(self._database, connection, Scope(account_id, region, resource_type))
+
+    def finish_scope(
+        self,
+        account_id: str,
+        region: str,
+        resource_type: str,
+        generation: int,
+        *,
+        complete: bool,
+        error: str | None = None,
+    ) -> SweepResult:
+        """End the listing of a scope.
+
+        Parameters
+        ----------
+        account_id, region, resource_type, generation
+            As for and from `begin_scope`.
+        complete
+            The listing reached its last page without an error. Only then are the scope's
+            resources that it did not see deleted: empty is not the same as absent.
+        error
+            Why it is incomplete, for the operator.
+        """
+        scope = Scope(account_id, region, resource_type)
+        mine = _in_scope(scope)
+        gone: list[str] = []
+        with self._database.write() as connection:
+            if sync.current_generations(connection, [scope]).get(scope) != generation:
+                return SweepResult(seen=0, superseded=True)
+            if complete:
+                gone = list(
+                    connection.execute(
+                        delete(ResourceRow)
+                        .where(mine, ResourceRow.seen < generation)
+                        .returning(ResourceRow.arn)
+                    ).scalars()
+                )
+                if gone:
+                    advance_revision(self._database, connection, current_revision(connection) + 1)
+            seen = connection.execute(
+                select(func.count())
+                .select_from(ResourceRow)
+                .where(mine, ResourceRow.seen == generation)
+            ).scalar_one()
+            reason = None if complete else (error or "The listing did not reach its end.")
+            sync.finish(connection, scope, generation, seen=seen, error=reason)
+        if gone and self._index is not None:
+            self._index.apply((), gone)
+        return SweepResult(seen=seen, removed=tuple(gone))
+
+    # Reading
+
+    def search(
+        self, query: str, filters: ResourceFilter | None = None, limit: int = 20
+    ) -> list[SearchHit]:
+        """Return resources for ``query``, best first.
+
+        First those whose name, identifier or ARN it is, then those whose name contains it, then
+        those that the index finds alike (without an index: that contain words of it).
+        """
+        return self._search.search(query, filters or ResourceFilter(), limit)
+
+    def find(self, token: str) -> list[Resource]:
+        """Return all resources whose name, identifier or ARN is ``token``.
+
+        Names in another case count where none has this one.
+        """
+        with self._database.read() as connection:
+            return find(connection, token)
+
+    def get_resource(self, arn_or_identifier: str) -> Resource | None:
+        """Return the one resource with this ARN or identifier.
+
+        None where there is none, and where several share the identifier: use `find` for those.
+        """
+        with self._database.read() as connection:
+            for exact in load(connection, [arn_or_identifier]):
+                return exact
+            rows = connection.execute(
+                loading().where(ResourceRow.identifier == arn_or_identifier).limit(2)
+            ).all()
+        return resource_of(rows[0]) if len(rows) == 1 else None
+
+    def get_by_account(self, account_id: str) -> list[Resource]:
+        """Return the resources of one account, by ARN."""
+        return self._where(ResourceRow.account_id == account_id)
+
+    def get_by_region(self, region: str) -> list[Resource]:
+        """Return the resources of one region (``global`` included), by ARN."""
+        return self._where(ResourceRow.region == region)
+
+    def get_by_type(self, resource_type: str) -> list[Resource]:
+        """Return the resources of one catalog type, by ARN."""
+        return self._where(ResourceRow.resource_type == resource_type)
+
+    def count(self) -> int:
+        """Return how many resources are stored."""
+        with self._database.read() as connection:
+            return connection.execute(select(func.count()).select_from(ResourceRow)).scalar_one()
+
+    def names(self) -> Iterator[NameRow]:
+        """Stream what completion needs of every resource, by name."""
+        columns = (getattr(ResourceRow, field) for field in NameRow._fields)
+        query = select(*columns).order_by(ResourceRow.name_key)
+        with self._database.read() as connection:
+            rows = connection.execute(query.execution_options(yield_per=NAMES_CHUNK))
+            for chunk in rows.partitions():
+                yield from map(NameRow._make, chunk)
+
+    def generation(self) -> int:
+        """Return a number that changes whenever any resource changes, appears or goes."""
+        with self._database.read() as connection:
+            return current_revision(connection)
+
+    # Accounts
+
+    def accounts(self) -> list[AccountRecord]:
+        """Return the accounts seen so far."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(AccountRow).order_by(AccountRow.account_id)).all()
+        return [
+            AccountRecord(account_id=row.account_id, alias=row.alias, profiles=tuple(row.profiles))
+            for row in rows
+        ]
+
+    def put_account(self, account: AccountRecord) -> None:
+        """Add or replace an account."""
+        values = {"alias": account.alias, "profiles": list(account.profiles)}
+        with self._database.write() as connection:
+            connection.execute(
+                self._database.insert(AccountRow)
+                .values(account_id=account.account_id, **values)
+                .on_conflict_do_update(index_elements=["account_id"], set_=values)
+            )
+
+    # Inside
+
+    def _where(self, condition: ColumnElement[bool]) -> list[Resource]:
+        query = loading().where(condition).order_by(ResourceRow.arn)
+        with self._database.read() as connection:
+            return [resource_of(row) for row in connection.execute(query)]
+
+    def _write(
+        self, connection: Connection, batch: Sequence[Resource], generation: int | None
+    ) -> tuple[list[Resource], list[Resource], int]:
+        """Write ``batch``; return the new ones, the changed ones, and how many stayed the same."""
+        known: dict[str, bytes] = {}
+        for start in range(0, len(batch), LOOKUP_SIZE):
+            arns = [resource.arn for resource in batch[start : start + LOOKUP_SIZE]]
+            rows = connection.execute(
+                select(ResourceRow.arn, ResourceRow.digest).where(ResourceRow.arn.in_(arns))
+            )
+            known.update((arn, digest) for arn, digest in rows)
+        stamps = self._stamps(connection, batch, generation)
+        revision = current_revision(connection) + 1
+        new: list[Resource] = []
+        different: list[Resource] = []
+        writes: list[dict[str, Any]] = []
+        touches: list[dict[str, Any]] = []
+        for resource in batch:
+            document = document_of(resource)
+            digest = digest_of(document)
+            seen = stamps[_scope_of(resource)]
+            before = known.get(resource.arn)
+            if before == digest:
+                touches.append(
+                    {"which": resource.arn, "seen": seen, "last_synced": resource.last_synced}
+                )
+                continue
+            (new if before is None else different).append(resource)
+            writes.append(values_of(resource, document, digest, seen=seen, revision=revision))
+        if writes:
+            statement = self._database.insert(ResourceRow)
+            replaced = {
+                column: statement.excluded[column] for column in writes[0] if column != "arn"
+            }
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["arn"], set_=replaced), writes
+            )
+            advance_revision(self._database, connection, revision)
+        if touches:
+            table = ResourceRow.__table__
+            connection.execute(
+                update(ResourceRow).where(table.c.arn == bindparam("which")), touches
+            )
+        return new, different, len(touches)
+
+    def _stamps(
+        self, connection: Connection, batch: Sequence[Resource], generation: int | None
+    ) -> dict[Scope, int]:
+        scopes = {_scope_of(resource) for resource in batch}
+        if generation is not None:
+            return dict.fromkeys(scopes, generation)
+        stamps = dict.fromkeys(scopes, 0)
+        pending = list(scopes)
+        for start in range(0, len(pending), LOOKUP_SIZE // 5):
+            stamps |= sync.current_generations(
+                connection, pending[start : start + LOOKUP_SIZE // 5]
+            )
+        return stamps
+
+
+def _scope_of(resource: Resource) -> Scope:
+    return Scope(resource.account_id, resource.region, resource.resource_type)
+
+
+def _in_scope(scope: Scope) -> ColumnElement[bool]:
+    return and_(*(column == value for column, value in zip(_SCOPE_COLUMNS, scope, strict=True)))

@@ -1,0 +1,210 @@
+"""The log of commands that were run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Row, insert, or_, select, update
+
+from cloudops_ls.storage.chat import ensure_conversation
+from cloudops_ls.storage.processes import ProcessIdentity
+from cloudops_ls.storage.records import Execution, ExecutionStatus, now
+from cloudops_ls.storage.tables import ExecutionOutputRow, ExecutionRow, MessageRow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import JsonValue
+    from sqlalchemy import Connection
+
+    from cloudops_ls.storage.database import Database
+
+UNSEEN_END = "The process that watched this command ended before the command did."
+
+
+class ExecutionLog:
+    """Every execution, from approval to end; the calling process owns those it creates."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, execution: Execution) -> Execution:
+        """Record a new execution, owned by this process.
+
+        Its conversation is created where it is not stored yet; a ``message_id`` that is not
+        stored is dropped.
+        """
+        owner = ProcessIdentity.current()
+        with self._database.write() as connection:
+            if execution.conversation_id is not None:
+                ensure_conversation(self._database, connection, execution.conversation_id, now())
+            if execution.message_id is not None and not _has_message(
+                connection, execution.message_id
+            ):
+                execution = execution.model_copy(update={"message_id": None})
+            connection.execute(
+                insert(ExecutionRow).values(
+                    **execution.model_dump(exclude={"output", "metadata", "argv", "status"}),
+                    argv=list(execution.argv),
+                    status=execution.status.value,
+                    details=execution.metadata,
+                    owner_pid=owner.pid,
+                    owner_started=owner.started,
+                )
+            )
+            _add_output(connection, execution.id, execution.output)
+        return execution
+
+    def update(
+        self,
+        execution_id: str,
+        *,
+        status: ExecutionStatus | None = None,
+        exit_status: int | None = None,
+        error: str | None = None,
+        metadata: Mapping[str, JsonValue] | None = None,
+    ) -> Execution:
+        """Change an execution; None leaves a field, ``metadata`` is merged.
+
+        ``started_at`` is set when it becomes running, ``completed_at`` when it ends.
+
+        Raises
+        ------
+        KeyError
+            There is no such execution.
+        ValueError
+            It is over, and ``status`` says otherwise. Only ``unknown`` may be corrected, by an
+            owner that was thought to be gone.
+        """
+        with self._database.write() as connection:
+            before = _execution(_row(connection, execution_id))
+            changes: dict[str, Any] = {}
+            if status is not None and status is not before.status:
+                if before.status.final and before.status is not ExecutionStatus.UNKNOWN:
+                    raise ValueError(f"an execution that is {before.status} cannot be {status}")
+                changes["status"] = status.value
+                if status is ExecutionStatus.RUNNING:
+                    changes["started_at"] = now()
+                if status.final:
+                    changes["completed_at"] = now()
+            if exit_status is not None:
+                changes["exit_status"] = exit_status
+            if error is not None:
+                changes["error"] = error
+            if metadata is not None:
+                changes["details"] = {**before.metadata, **metadata}
+            if changes:
+                connection.execute(
+                    update(ExecutionRow).where(ExecutionRow.id == execution_id).values(changes)
+                )
+            return _execution(_row(connection, execution_id), _output(connection, execution_id))
+
+    def append_output(self, execution_id: str, text: str) -> None:
+        """Add a piece of output; it is durable when this returns.
+
+        Raises
+        ------
+        KeyError
+            There is no such execution.
+        """
+        with self._database.write() as connection:
+            _row(connection, execution_id)
+            _add_output(connection, execution_id, text)
+
+    def get(self, execution_id: str) -> Execution | None:
+        """Return an execution with its whole output, or None."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                select(ExecutionRow).where(ExecutionRow.id == execution_id)
+            ).one_or_none()
+            return None if row is None else _execution(row, _output(connection, execution_id))
+
+    def recover(self) -> list[Execution]:
+        """Mark unfinished executions of processes that are gone as ``unknown``; return them."""
+        open_ones = or_(
+            ExecutionRow.status == ExecutionStatus.PENDING.value,
+            ExecutionRow.status == ExecutionStatus.RUNNING.value,
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(select(ExecutionRow).where(open_ones)).all()
+        orphans = [
+            row.id for row in rows if not ProcessIdentity(row.owner_pid, row.owner_started).alive
+        ]
+        if not orphans:
+            return []
+        with self._database.write() as connection:
+            # Asked again within the transaction: another process may have recovered them.
+            changed = connection.execute(
+                update(ExecutionRow)
+                .where(ExecutionRow.id.in_(orphans), open_ones)
+                .values(status=ExecutionStatus.UNKNOWN.value, error=UNSEEN_END, completed_at=now())
+                .returning(ExecutionRow.id)
+            ).scalars()
+            return [_execution(_row(connection, found)) for found in changed.all()]
+
+    def list(
+        self, conversation_id: str | None = None, *, limit: int | None = None
+    ) -> list[Execution]:
+        """Return executions, newest first, without their output.
+
+        Parameters
+        ----------
+        conversation_id
+            Only those of this conversation.
+        limit
+            At most so many.
+        """
+        query = select(ExecutionRow).order_by(ExecutionRow.id.desc()).limit(limit)
+        if conversation_id is not None:
+            query = query.where(ExecutionRow.conversation_id == conversation_id)
+        with self._database.read() as connection:
+            return [_execution(row) for row in connection.execute(query)]
+
+
+def _row(connection: Connection, execution_id: str) -> Row[Any]:
+    row = connection.execute(
+        select(ExecutionRow).where(ExecutionRow.id == execution_id)
+    ).one_or_none()
+    if row is None:
+        raise KeyError(execution_id)
+    return row
+
+
+def _has_message(connection: Connection, message_id: str) -> bool:
+    found = connection.execute(select(MessageRow.seq).where(MessageRow.id == message_id)).first()
+    return found is not None
+
+
+def _add_output(connection: Connection, execution_id: str, text: str) -> None:
+    if text:
+        connection.execute(insert(ExecutionOutputRow).values(execution_id=execution_id, text=text))
+
+
+def _output(connection: Connection, execution_id: str) -> str:
+    pieces = (
+        select(ExecutionOutputRow.text)
+        .where(ExecutionOutputRow.execution_id == execution_id)
+        .order_by(ExecutionOutputRow.seq)
+    )
+    return "".join(connection.execute(pieces).scalars())
+
+
+def _execution(row: Row[Any], output: str = "") -> Execution:
+    return Execution(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        message_id=row.message_id,
+        command=row.command,
+        argv=tuple(row.argv),
+        profile=row.profile,
+        region=row.region,
+        account_id=row.account_id,
+        approval_digest=row.approval_digest,
+        status=ExecutionStatus(row.status),
+        output=output,
+        error=row.error,
+        exit_status=row.exit_status,
+        started_at=row.started_at,
+        completed_at=row.completed_at,
+        metadata=row.metadata,
+    )

@@ -1,0 +1,227 @@
+"""The stored records other than resources, as the seed's data models name them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from ulid import ULID
+
+from cloudops_ls.storage.resource import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def new_id() -> str:
+    """Return a new identifier: a ULID, which sorts by time."""
+    return str(ULID())
+
+
+def now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+class Role(StrEnum):
+    """Who said a message."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+    SYSTEM = "system"
+
+
+class ExecutionStatus(StrEnum):
+    """Where an execution stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+    """Its owner died, so nobody saw how it ended. It is never run again by itself."""
+
+    @property
+    def final(self) -> bool:
+        """Whether an execution with this status is over."""
+        return self not in (ExecutionStatus.PENDING, ExecutionStatus.RUNNING)
+
+
+class ScopeStatus(StrEnum):
+    """How the last listing of a scope went."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, and strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Conversation(Record):
+    """One thread of messages; a runbook names it in its front matter."""
+
+    id: str
+    title: str = ""
+    created_at: datetime
+    updated_at: datetime
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Message(Record):
+    """One turn of a conversation."""
+
+    id: str = Field(default_factory=new_id)
+    role: Role
+    content: str
+    timestamp: datetime = Field(default_factory=now)
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    """``resources_mentioned``, ``commands_executed``, digests of what was written, …"""
+
+
+class Execution(Record):
+    """One command that was approved, and what came of it."""
+
+    id: str = Field(default_factory=new_id)
+    conversation_id: str | None = None
+    message_id: str | None = None
+    command: str
+    """The command as it stands in the runbook."""
+    argv: tuple[str, ...] = ()
+    """What was really run: never a shell's line."""
+    profile: str | None = None
+    region: str | None = None
+    account_id: str | None = None
+    approval_digest: str | None = None
+    status: ExecutionStatus = ExecutionStatus.PENDING
+    output: str = ""
+    error: str | None = None
+    exit_status: int | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    """``resource_ids``, ``approval_required``, ``approved_by``, …"""
+
+
+class Scope(NamedTuple):
+    """What one list operation covers."""
+
+    account_id: str
+    region: str
+    resource_type: str
+
+
+class SyncScope(Record):
+    """How far the estate is known for one scope."""
+
+    account_id: str
+    region: str
+    resource_type: str
+    generation: int
+    """Generation of the last complete listing; 0 before the first one."""
+    status: ScopeStatus
+    error: str | None = None
+    count: int = 0
+    """Resources seen by the last listing."""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """The scope this is about."""
+        return Scope(self.account_id, self.region, self.resource_type)
+
+
+class SweepResult(Record):
+    """What the end of a listing did to its scope."""
+
+    seen: int
+    """Resources that this listing found."""
+    removed: tuple[str, ...] = ()
+    """ARNs that a complete listing no longer found, now deleted."""
+    superseded: bool = False
+    """A newer listing of the scope has begun, so this one changed nothing."""
+
+
+class UpsertResult(Record):
+    """What writing resources changed."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+
+class AccountRecord(Record):
+    """An AWS account and the profiles that lead to it."""
+
+    account_id: str
+    alias: str | None = None
+    profiles: tuple[str, ...] = ()
+
+
+class NameRow(NamedTuple):
+    """What completion needs to know of one resource."""
+
+    name: str
+    identifier: str
+    arn: str
+    resource_type: str
+    account_id: str
+    region: str
+    state: str | None
+
+
+class ResourceFilter(Record):
+    """Which resources a search may return; an empty field does not restrict."""
+
+    accounts: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    tags: dict[str, str] = Field(default_factory=dict)
+    """Every one of these tags must be there with exactly this value."""
+
+    def matches(self, resource: Resource) -> bool:
+        """Return whether ``resource`` passes."""
+        return (
+            (not self.accounts or resource.account_id in self.accounts)
+            and (not self.regions or resource.region in self.regions)
+            and (not self.types or resource.resource_type in self.types)
+            and (not self.states or resource.state in self.states)
+            and _has_all(resource.tags, self.tags)
+        )
+
+
+class Match(StrEnum):
+    """How a search found a resource."""
+
+    EXACT = "exact"
+    """Its name, identifier or ARN is what was asked for."""
+    PREFIX = "prefix"
+    SUBSTRING = "substring"
+    KEYWORDS = "keywords"
+    """Words of the query occur in it (BM25, or plain text matching without an index)."""
+    HYBRID = "hybrid"
+    """Words and meaning, fused."""
+
+
+class SearchHit(Record):
+    """One search result.
+
+    ``score`` lies in (0, 1]: 1 is an exact match, above 0.7 a name that contains the query, up to
+    0.7 everything else, where it is relative to the best hit of the same search.
+    """
+
+    resource: Resource
+    score: float
+    how: Match
+
+
+def _has_all(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    return all(tags.get(key) == value for key, value in wanted.items())

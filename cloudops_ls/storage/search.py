@@ -1,0 +1,172 @@
+"""Searching the estate: exact, then by name, then by likeness."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from sqlalchemy import ColumnElement, Connection, Integer, and_, cast, or_, select
+
+from cloudops_ls.storage.records import Match, ResourceFilter, SearchHit
+from cloudops_ls.storage.resource_rows import load, loading, name_key, resource_of
+from cloudops_ls.storage.tables import ResourceRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy.orm import InstrumentedAttribute
+
+    from cloudops_ls.storage.database import Database
+    from cloudops_ls.storage.resource import Resource
+
+EXACT_SCORE = 1.0
+PREFIX_SCORE = 0.9
+SUBSTRING_SCORE = 0.8
+ALIKE_SCORE = 0.7
+"""Score of the best hit that is only alike."""
+MAX_WORDS = 12
+"""Words of a query that text matching looks at."""
+MAX_LIMIT = 1000
+_CHUNK = 100
+_LAST_CHARACTER = "\U0010ffff"
+
+
+class Alike(NamedTuple):
+    """A resource that the index finds alike."""
+
+    arn: str
+    score: float
+    """Greater is better; comparable within one answer only."""
+    how: Match
+
+
+class Similarity(Protocol):
+    """What the index adds to a search."""
+
+    def search(self, query: str, filters: ResourceFilter, limit: int) -> Sequence[Alike]:
+        """Return the resources most alike to ``query``, best first."""
+        ...
+
+
+class EstateSearch:
+    """Search over the database, and over an index where there is one."""
+
+    def __init__(self, database: Database, index: Similarity | None) -> None:
+        self._database = database
+        self._index = index
+
+    def search(self, query: str, filters: ResourceFilter, limit: int) -> list[SearchHit]:
+        """Return hits, best first, each resource once."""
+        query = query.strip()
+        limit = min(limit, MAX_LIMIT)
+        if not query or limit < 1:
+            return []
+        # Before the transaction: the index may itself read the database to catch up.
+        alike = self._index.search(query, filters, limit) if self._index is not None else None
+        hits: dict[str, SearchHit] = {}
+        with self._database.read() as connection:
+            for hit in self._candidates(connection, query, filters, alike):
+                if filters.matches(hit.resource):
+                    hits.setdefault(hit.resource.arn, hit)
+                if len(hits) == limit:
+                    break
+        return list(hits.values())
+
+    def _candidates(
+        self,
+        connection: Connection,
+        query: str,
+        filters: ResourceFilter,
+        alike: Sequence[Alike] | None,
+    ) -> Iterator[SearchHit]:
+        for resource in find(connection, query):
+            yield SearchHit(resource=resource, score=EXACT_SCORE, how=Match.EXACT)
+        key = name_key(query)
+        starts = or_(
+            ResourceRow.name_key.between(key, key + _LAST_CHARACTER),
+            ResourceRow.identifier.between(query, query + _LAST_CHARACTER),
+        )
+        for resource in _named(connection, starts, filters):
+            yield SearchHit(resource=resource, score=PREFIX_SCORE, how=Match.PREFIX)
+        contains = or_(
+            ResourceRow.name_key.contains(key, autoescape=True),
+            ResourceRow.identifier.contains(query, autoescape=True),
+        )
+        for resource in _named(connection, contains, filters):
+            yield SearchHit(resource=resource, score=SUBSTRING_SCORE, how=Match.SUBSTRING)
+        if alike is None:
+            yield from _by_words(connection, query, filters)
+        else:
+            yield from _from_index(connection, alike)
+
+
+def find(connection: Connection, token: str) -> list[Resource]:
+    """Return the resources whose name, identifier or ARN is ``token``."""
+    if not token:
+        return []
+    query = (
+        loading()
+        .where(
+            or_(
+                ResourceRow.arn == token,
+                ResourceRow.identifier == token,
+                ResourceRow.name_key == name_key(token),
+            )
+        )
+        .order_by(ResourceRow.arn)
+    )
+    found = [resource_of(row) for row in connection.execute(query)]
+    exact = [each for each in found if token in (each.arn, each.identifier, each.name)]
+    return exact or found
+
+
+def _named(
+    connection: Connection, condition: ColumnElement[bool], filters: ResourceFilter
+) -> Iterator[Resource]:
+    # Columns of the covering index alone; whole records are read only for what is returned.
+    query = (
+        select(ResourceRow.arn)
+        .where(condition, _hot(filters))
+        .order_by(ResourceRow.name_key, ResourceRow.arn)
+    )
+    rows = connection.execute(query.execution_options(yield_per=_CHUNK))
+    for chunk in rows.scalars().partitions():
+        yield from load(connection, chunk)
+
+
+def _from_index(connection: Connection, alike: Sequence[Alike]) -> Iterator[SearchHit]:
+    best = max((each.score for each in alike), default=0.0)
+    by_arn = {each.arn: each for each in alike}
+    for resource in load(connection, by_arn):
+        found = by_arn[resource.arn]
+        share = found.score / best if best > 0 else 1.0
+        yield SearchHit(resource=resource, score=ALIKE_SCORE * max(share, 0.01), how=found.how)
+
+
+def _by_words(connection: Connection, query: str, filters: ResourceFilter) -> Iterator[SearchHit]:
+    words = list(dict.fromkeys(query.casefold().split()))[:MAX_WORDS]
+    matched: ColumnElement[int] = sum(
+        (cast(ResourceRow.document.icontains(word, autoescape=True), Integer) for word in words),
+        start=cast(False, Integer),
+    )
+    ranked = (
+        select(ResourceRow.arn, matched.label("matched"))
+        .where(matched > 0, _hot(filters))
+        .order_by(matched.desc(), ResourceRow.name_key, ResourceRow.arn)
+    )
+    rows = connection.execute(ranked.execution_options(yield_per=_CHUNK))
+    for chunk in rows.partitions():
+        counts = {row.arn: row.matched for row in chunk}
+        for resource in load(connection, counts):
+            score = ALIKE_SCORE * counts[resource.arn] / len(words)
+            yield SearchHit(resource=resource, score=score, how=Match.KEYWORDS)
+
+
+def _hot(filters: ResourceFilter) -> ColumnElement[bool]:
+    """Return what SQL can check of ``filters``; tags are checked on the record."""
+    wanted: tuple[tuple[InstrumentedAttribute[Any], tuple[str, ...]], ...] = (
+        (ResourceRow.account_id, filters.accounts),
+        (ResourceRow.region, filters.regions),
+        (ResourceRow.resource_type, filters.types),
+        (ResourceRow.state, filters.states),
+    )
+    return and_(True, *(column.in_(values) for column, values in wanted if values))

@@ -1,0 +1,117 @@
+"""The storage service: one object that opens everything a home stores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.storage.chat import ChatStorage
+from cloudops_ls.storage.database import Database
+from cloudops_ls.storage.estate import EstateStorage
+from cloudops_ls.storage.executions import ExecutionLog
+from cloudops_ls.storage.health import HealthPart, PartState, StorageHealth
+from cloudops_ls.storage.keys import KeyRing
+from cloudops_ls.storage.sync import SyncState
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from cloudops_ls.home import Home
+
+
+class StorageService:
+    """Everything stored in one home; sync and safe to use from several threads.
+
+    Made by `open`. Several processes may have the same home open.
+
+    Attributes
+    ----------
+    chat
+        Conversations and messages.
+    estate
+        Resources, accounts and search.
+    executions
+        The log of commands that were run.
+    sync
+        How well the estate is known, and the lock of whoever scans.
+    """
+
+    def __init__(self, home: Home, keys: KeyRing, database: Database) -> None:
+        self._home = home
+        self._keys = keys
+        self._database = database
+        self.chat = ChatStorage(database)
+        self.estate = EstateStorage(database)
+        self.executions = ExecutionLog(database)
+        self.sync = SyncState(database, home)
+
+    @classmethod
+    def open(cls, home: Home, *, keys: KeyRing | None = None) -> Self:
+        """Open the store of ``home``, creating what is missing.
+
+        Parameters
+        ----------
+        home
+            Where everything is.
+        keys
+            What opens the data key; by default what the environment offers.
+
+        Raises
+        ------
+        CloudOpsError
+            The home cannot be used, the key cannot be had, or the database cannot be opened; see
+            `KeyRing.open` and `Database.open`.
+        """
+        home.create()
+        ring = keys or KeyRing(home)
+        return cls(home, ring, Database.open(home.database, ring.open()))
+
+    def health(self) -> StorageHealth:
+        """Return how every part is; never raises."""
+        return StorageHealth(parts=(self._key_health(), self._database_health()))
+
+    def close(self) -> None:
+        """Close everything; the service cannot be used afterwards."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _key_health(self) -> HealthPart:
+        try:
+            kind = self._keys.kind()
+        except CloudOpsError as error:
+            return _failed("key", error)
+        if kind is None:
+            return HealthPart(
+                name="key",
+                state=PartState.FAILED,
+                detail="The wrapped key is gone; the open store cannot be opened again.",
+                fix="Put key.json back from a copy",
+            )
+        return HealthPart(name="key", state=PartState.OK, detail=f"Wrapped by: {kind}.")
+
+    def _database_health(self) -> HealthPart:
+        try:
+            count = self.estate.count()
+            revision = self._database.revision()
+        except CloudOpsError as error:
+            return _failed("database", error)
+        megabytes = self._database.size() / 2**20
+        return HealthPart(
+            name="database",
+            state=PartState.OK,
+            detail=f"{count:,} resources, {megabytes:.1f} MB, encrypted, schema {revision}.",
+        )
+
+
+def _failed(name: str, error: CloudOpsError) -> HealthPart:
+    return HealthPart(name=name, state=PartState.FAILED, detail=f"{error.what}.", fix=error.fix)
