@@ -4,6 +4,7 @@ import {
   ExecuteCommandRequest,
   LanguageClient,
   type LanguageClientOptions,
+  type Middleware,
 } from "vscode-languageclient/node";
 import { confirm } from "./confirmation";
 import { findExecutable } from "./executable";
@@ -68,7 +69,7 @@ async function start(): Promise<void> {
       pattern: "**/*.cloudops.md",
     })),
     outputChannel: output,
-    middleware: { handleWorkDoneProgress: progress.handle },
+    middleware: { handleWorkDoneProgress: progress.handle, executeCommand },
   };
   // The id is also the prefix of the setting `cloudops.trace.server`.
   const started = new LanguageClient("cloudops", "CloudOps", server, options);
@@ -93,6 +94,14 @@ async function stop(): Promise<void> {
     output.warn(`The server did not stop in order: ${String(error)}`);
   }
 }
+
+/** Carries out what is the editor's to do; a server has no clipboard. */
+const executeCommand: NonNullable<Middleware["executeCommand"]> = async (command, args, next) => {
+  if (command !== "cloudops.copyCommand") {
+    return (await next(command, args)) as unknown;
+  }
+  await vscode.env.clipboard.writeText((args[0] as { text: string }).text);
+};
 
 function reportMissing(program: string): void {
   const message =

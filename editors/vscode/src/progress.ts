@@ -12,9 +12,11 @@ type WorkDone = WorkDoneProgressBegin | WorkDoneProgressReport | WorkDoneProgres
 
 type ShowInStatusBar = (token: ProgressToken, value: WorkDone) => void;
 
+type Step = Pick<WorkDoneProgressReport, "message" | "percentage">;
+
 interface Running {
-  report(value: WorkDoneProgressReport): void;
-  end(): void;
+  report: (step: Step) => void;
+  end: (nothing: undefined) => void;
 }
 
 /**
@@ -32,7 +34,7 @@ export class CancellableProgress {
       // A server that is gone ends nothing any more.
       if (!client.isRunning()) {
         for (const work of this.running.values()) {
-          work.end();
+          work.end(undefined);
         }
         this.running.clear();
       }
@@ -50,29 +52,37 @@ export class CancellableProgress {
       return;
     }
     if (work !== undefined && value.kind === "end") {
-      work.end();
+      work.end(undefined);
       this.running.delete(token);
     }
     next(token, value);
   };
 
   private begin(token: ProgressToken, begin: WorkDoneProgressBegin): void {
+    // The task starts later than this returns: what is reported until then must not be lost.
+    const { promise: ended, resolve: end } = Promise.withResolvers<undefined>();
+    let latest: Step = begin;
+    let show: ((step: Step) => void) | undefined;
+    const report = (step: Step): void => {
+      latest = step;
+      show?.(step);
+    };
+    this.running.set(token, { report, end });
     void vscode.window.withProgress(
       { location: vscode.ProgressLocation.Notification, title: begin.title, cancellable: true },
-      (progress, cancellation) =>
-        new Promise<void>((resolve) => {
-          let done = 0;
-          const report = ({ message, percentage }: Omit<WorkDoneProgressReport, "kind">): void => {
-            const increment = Math.max(0, (percentage ?? 0) - done);
-            done += increment;
-            progress.report({ increment, ...(message === undefined ? {} : { message }) });
-          };
-          cancellation.onCancellationRequested(() =>
-            this.client?.sendNotification(WorkDoneProgressCancelNotification.type, { token }),
-          );
-          this.running.set(token, { report, end: resolve });
-          report(begin);
-        }),
+      (progress, cancellation) => {
+        let shown = 0;
+        show = ({ message, percentage }) => {
+          const increment = Math.max(0, (percentage ?? 0) - shown);
+          shown += increment;
+          progress.report({ increment, ...(message === undefined ? {} : { message }) });
+        };
+        cancellation.onCancellationRequested(() =>
+          this.client?.sendNotification(WorkDoneProgressCancelNotification.type, { token }),
+        );
+        show(latest);
+        return ended;
+      },
     );
   }
 }
