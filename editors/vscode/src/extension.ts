@@ -96,12 +96,10 @@ async function stop(): Promise<void> {
 }
 
 /** Carries out what is the editor's to do; a server has no clipboard. */
-const executeCommand: NonNullable<Middleware["executeCommand"]> = async (command, args, next) => {
-  if (command !== "cloudops.copyCommand") {
-    return (await next(command, args)) as unknown;
-  }
-  await vscode.env.clipboard.writeText((args[0] as { text: string }).text);
-};
+const executeCommand: NonNullable<Middleware["executeCommand"]> = (command, args, next) =>
+  command === "cloudops.copyCommand"
+    ? vscode.env.clipboard.writeText((args[0] as { text: string }).text)
+    : (next(command, args) as unknown);
 
 function reportMissing(program: string): void {
   const message =
