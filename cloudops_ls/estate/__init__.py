@@ -1,0 +1,1 @@
+"""The AWS estate: catalog of types, scanner, names and cards."""

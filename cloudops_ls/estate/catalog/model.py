@@ -1,0 +1,242 @@
+"""What a resource type is: everything the program knows about it, as validated data.
+
+The TOML files beside this module are the data; ``docs/decisions/0005-estate-catalog.md`` says why
+they look the way they do. All expressions are JMESPath over one raw item of the list or describe
+call; all templates are ``{field}`` texts over :data:`TEMPLATE_FIELDS`.
+"""
+
+from __future__ import annotations
+
+import string
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TEMPLATE_FIELDS = frozenset({"identifier", "name", "arn", "account_id", "region", "partition"})
+LIST_FIELDS = {"{identifiers}": "identifier", "{arns}": "arn"}
+"""Parameter values that stand for a list of one field's values over a batch of items."""
+
+
+def _known_fields(text: str) -> str:
+    unknown = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+    unknown -= TEMPLATE_FIELDS
+    if unknown:
+        raise ValueError(f"unknown template fields: {', '.join(sorted(unknown))}")
+    return text
+
+
+Template = Annotated[str, AfterValidator(_known_fields)]
+
+
+class Access(StrEnum):
+    """What an action does to the resource."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Call(_Data):
+    """One API operation.
+
+    Attributes
+    ----------
+    params
+        Its parameters; texts in them are templates, ``{identifiers}`` and ``{arns}`` lists.
+    items
+        JMESPath from the response to the list of raw items.
+    """
+
+    operation: str
+    params: dict[str, JsonValue] = Field(default_factory=dict)
+    items: str
+
+
+class DescribeCall(Call):
+    """How to ask for known resources of the type.
+
+    Attributes
+    ----------
+    command
+        The AWS CLI command that shows one, as a template; ``--region`` is added by the caller.
+    batch
+        How many resources one call takes; above 1 the parameters use ``{identifiers}`` or
+        ``{arns}``.
+    detail
+        The list call tells little more than names: each listed item is described as well.
+    add
+        Fields (templates) added to each described item, for what the answer leaves out.
+    missing
+        Error codes that say "does not exist".
+    """
+
+    command: Template
+    batch: int = Field(1, ge=1)
+    detail: bool = False
+    add: dict[str, Template] = Field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+
+class TagsCall(Call):
+    """How to ask for tags where list and describe do not return them.
+
+    Attributes
+    ----------
+    items
+        JMESPath to the tags; with ``key``, to a list of objects that hold ``Tags`` per resource.
+    batch
+        How many resources one call takes.
+    key
+        With ``batch`` above 1: the field of an object that holds the resource's ARN.
+    tags
+        With ``key``: JMESPath from such an object to its tags.
+    absent
+        Error codes that say "no tags".
+    """
+
+    batch: int = Field(1, ge=1)
+    key: str | None = None
+    tags: str = "Tags"
+    absent: tuple[str, ...] = ()
+
+
+class Action(_Data):
+    """Something an operator can do to a resource of a type.
+
+    Attributes
+    ----------
+    title
+        Imperative, for menus: "Stop".
+    verbs
+        Words operators use for it, lower case.
+    operation
+        The API operation.
+    command
+        The AWS CLI command as a template, without region and profile.
+    from_states
+        States it is possible in; empty when the state does not matter.
+    to_state
+        The state it ends in; None when it changes none.
+    inverse
+        The action that undoes it.
+    blocked_by
+        Constraint name to the sentence that says why the action is impossible while it is true.
+    notes
+        What an operator should know before doing it.
+    """
+
+    title: str
+    verbs: tuple[str, ...]
+    access: Access
+    operation: str
+    command: Template
+    from_states: tuple[str, ...] = ()
+    to_state: str | None = None
+    inverse: str | None = None
+    blocked_by: dict[str, str] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def argv(self, values: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the command's words; a value with spaces stays within its word.
+
+        Parameters
+        ----------
+        values
+            One text for each of :data:`TEMPLATE_FIELDS` that the command uses.
+        """
+        return tuple(word.format_map(values) for word in self.command.split())
+
+    def obstacle(self, state: str | None, constraints: Mapping[str, object]) -> str | None:
+        """Return why the action is impossible for a resource now, or None if it is possible."""
+        for name, reason in self.blocked_by.items():
+            if constraints.get(name):
+                return reason
+        if self.from_states and state is not None and state not in self.from_states:
+            possible = " or ".join(self.from_states)
+            if state == self.to_state:
+                return f"It is already {state}."
+            return f"It is {state}; this is possible only when it is {possible}."
+        return None
+
+
+class ResourceType(_Data):
+    """One type of AWS resource.
+
+    Attributes
+    ----------
+    name
+        ``rds_instance``.
+    service
+        The SDK's service name: ``rds``.
+    title
+        For people: "RDS instance".
+    synonyms
+        Lower-case words operators use for it.
+    is_global
+        Listed once per account (``global = true`` in the data); its region is ``global``.
+    identifier, name_from, state, engine, engine_version, tags
+        JMESPath over a raw item. ``name_from`` defaults to the ``Name`` tag,
+        then the identifier. ``tags`` may give a list of Key/Value pairs in any case, or a map.
+    name_after
+        The name is what follows the last one of these in ``name_from`` (ARNs, URLs).
+    arn
+        JMESPath, or a template when it starts with ``arn:``.
+    gone_states
+        States in which AWS still lists what an operator considers deleted.
+    metadata
+        Field name to JMESPath, for the hover card and for search.
+    relations
+        Metadata field to the type whose identifiers (or ARNs) it holds.
+    permissions
+        IAM actions an operator needs for it.
+    constraints
+        Name to JMESPath; true when the result is neither null, false nor empty.
+    console_url
+        Path and query of its page in the AWS console, as a template with values URL-quoted.
+    """
+
+    name: str
+    service: str
+    title: str
+    synonyms: tuple[str, ...] = ()
+    is_global: bool = Field(False, alias="global")
+    list: Call
+    describe: DescribeCall
+    tags_call: TagsCall | None = None
+    identifier: str
+    arn: str
+    name_from: str | None = None
+    name_after: str | None = None
+    state: str | None = None
+    engine: str | None = None
+    engine_version: str | None = None
+    tags: str | None = None
+    gone_states: tuple[str, ...] = ()
+    metadata: dict[str, str] = Field(default_factory=dict)
+    relations: dict[str, str] = Field(default_factory=dict)
+    permissions: tuple[str, ...] = ()
+    constraints: dict[str, str] = Field(default_factory=dict)
+    console_url: Template | None = None
+    actions: dict[str, Action] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _coherent(self) -> ResourceType:
+        if self.arn.startswith("arn:"):
+            _known_fields(self.arn)
+        stray = set(self.relations) - set(self.metadata)
+        if stray:
+            raise ValueError(f"relations of fields that do not exist: {', '.join(sorted(stray))}")
+        for name, action in self.actions.items():
+            if action.inverse is not None and action.inverse not in self.actions:
+                raise ValueError(f"the inverse of '{name}' is no action of the type")
+            stray = set(action.blocked_by) - set(self.constraints)
+            if stray:
+                raise ValueError(f"'{name}' is blocked by unknown constraints: {sorted(stray)}")
+        return self
