@@ -1,0 +1,211 @@
+"""Where the demo lives: a temporary directory with a home of its own, and its tidy end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cloudops_ls.demo.cloud import ACCOUNTS, PRODUCTION, DemoCloud, Region, aws_free_environment
+from cloudops_ls.home import PRIVATE_FILE, Home
+from cloudops_ls.worker import wire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RUNBOOK = "friday.cloudops.md"
+LEAVE_SECONDS = 10.0
+_POLL_SECONDS = 0.05
+
+SETTINGS: Mapping[str, Any] = {
+    "profile": PRODUCTION.profile,
+    "region": PRODUCTION.region.value,
+    "assistant": {"kind": "builtin"},
+    "estate": {
+        "profiles": [account.profile for account in ACCOUNTS],
+        "regions": [region.value for region in Region],
+    },
+}
+"""The demo's settings, both as the editor's and as ``config.toml``."""
+
+_CONFIG = f"""\
+profile = "{PRODUCTION.profile}"
+region = "{PRODUCTION.region}"
+
+[estate]
+profiles = {json.dumps(SETTINGS["estate"]["profiles"])}
+regions = {json.dumps(SETTINGS["estate"]["regions"])}
+
+[worker]
+idle_seconds = 10
+"""
+
+
+class Sandbox:
+    """A temporary directory that holds everything the demo writes.
+
+    Attributes
+    ----------
+    root
+        The directory, mode 0700.
+    home
+        The CloudOps home in it.
+    folder
+        The workspace folder an editor opens.
+    runbook
+        The copy of the sample runbook that is worked on.
+    cloud
+        The stand-in AWS; not started yet.
+    """
+
+    def __init__(self) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="cloudops-demo-"))
+        try:
+            self.home = Home(self.root / "home")
+            self.home.create()
+            self.home.config.write_text(_CONFIG, encoding="utf-8")
+            self.folder = self.root / "runbooks"
+            self.folder.mkdir()
+            self.runbook = self.folder / RUNBOOK
+            shutil.copyfile(sample_runbook(), self.runbook)
+        except BaseException:
+            shutil.rmtree(self.root, ignore_errors=True)
+            raise
+        self.cloud = DemoCloud(self.root / "aws")
+        self._variables = {
+            "CLOUDOPS_HOME": str(self.home.root),
+            "CLOUDOPS_PASSPHRASE": secrets.token_urlsafe(24),
+            **self.cloud.environment(),
+        }
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment for the language server: this home, this cloud, no other."""
+        clean = {
+            name: value
+            for name, value in aws_free_environment(os.environ).items()
+            if not name.startswith("CLOUDOPS_")
+        }
+        return clean | self._variables
+
+    def write_env_file(self) -> Path:
+        """Write the shell lines that lead any editor to this home and this cloud."""
+        lines = [
+            f"unset {name}"
+            for name in sorted(os.environ)
+            if name.startswith(("AWS_", "CLOUDOPS_")) and name.isidentifier()
+        ]
+        lines += [
+            f"export {name}={shlex.quote(value)}"
+            for name, value in {
+                **self._variables,
+                "AWS_EC2_METADATA_DISABLED": "true",
+                "NO_PROXY": self.environment()["NO_PROXY"],
+                "no_proxy": self.environment()["no_proxy"],
+            }.items()
+        ]
+        # Editors look the server up on PATH.
+        lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
+        path = self.root / "demo.env"
+        path.touch(PRIVATE_FILE)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+    def editor_commands(self) -> tuple[tuple[str, str], ...]:
+        """Return the shell commands that open the runbook here, each with a comment.
+
+        A VS Code that is already running would not see the variables, so it gets an instance of
+        its own.
+        """
+        source = shlex.quote(str(self.write_env_file()))
+        runbook = shlex.quote(str(self.runbook))
+        folder = shlex.quote(str(self.folder))
+        settings = shlex.quote(str(self.root / "vscode"))
+        plugin = Path(__file__).parents[2] / "editors" / "nvim"
+        # Outside a checkout the plugin is expected among the user's own.
+        path = f"--cmd {shlex.quote(f'set rtp^={plugin}')} " if plugin.is_dir() else ""
+        return (
+            ("this home and this AWS, and no other", f". {source}"),
+            (
+                "VS Code, with the extension of editors/vscode installed",
+                f"code --disable-workspace-trust --user-data-dir {settings} {folder} {runbook}",
+            ),
+            ("Neovim, with the plugin of editors/nvim", f"nvim {path}{runbook}"),
+        )
+
+    async def close(self) -> None:
+        """End the worker and the cloud, and remove every file.
+
+        The language server and its commands must have ended before.
+        """
+        try:
+            await _end_worker(self.home)
+        finally:
+            self.cloud.stop()
+            shutil.rmtree(self.home.runtime, ignore_errors=True)
+            shutil.rmtree(self.root, ignore_errors=True)
+
+
+def sample_runbook() -> Path:
+    """Return the sample runbook: beside this file in an installed package, else in ``docs``."""
+    here = Path(__file__).parent
+    installed = here / RUNBOOK
+    return installed if installed.is_file() else here.parents[1] / "docs" / "examples" / RUNBOOK
+
+
+async def _end_worker(home: Home) -> None:
+    """Ask the home's worker to leave, and see to it that it does."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(str(wire.socket_path(home)))
+    except OSError:
+        return
+    try:
+        async with asyncio.timeout(LEAVE_SECONDS):
+            _send(writer, {"id": 1, "method": wire.HELLO, "params": {}})
+            pid = int((await _receive(reader))["result"]["pid"])
+            _send(writer, {"method": wire.STOP, "params": {}})
+    except (TimeoutError, OSError, asyncio.IncompleteReadError):
+        return
+    finally:
+        writer.close()
+    deadline = asyncio.get_running_loop().time() + LEAVE_SECONDS
+    while _runs(pid):
+        if asyncio.get_running_loop().time() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            return
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process is there and not a zombie that nobody has collected."""
+    try:
+        os.kill(pid, 0)
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # No /proc here: then nothing is known about zombies either.
+        return not Path("/proc/self").exists()
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def _send(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:
+    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+    writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+
+
+async def _receive(reader: asyncio.StreamReader) -> Any:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(
+        int(line.split(b":")[1])
+        for line in head.splitlines()
+        if line.lower().startswith(b"content-length")
+    )
+    return json.loads(await reader.readexactly(length))
