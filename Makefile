@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env test lint demo bench lock clean
+.PHONY: env test lint demo demo-check bench lock clean
 
 env: $(READY)
 
@@ -17,6 +17,9 @@ $(READY): pyproject.toml requirements.lock
 
 demo: env
 	$(BIN)/cloudops-ls demo
+
+demo-check: env
+	$(BIN)/cloudops-ls demo --yes
 
 test: env lint
 	$(BIN)/python -m pytest --cov --cov-report=term -n 2 --dist loadgroup

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 
 from cloudops_ls.errors import CloudOpsError
-from cloudops_ls.lsp import commands
+from cloudops_ls.lsp import command_ids
 
 if TYPE_CHECKING:
     from cloudops_ls.lsp.documents import RunbookDocument
@@ -31,7 +31,7 @@ def code_actions(
             types.CodeAction(title=run.title, kind=types.CodeActionKind.QuickFix, command=run)
         )
         copy = types.Command(
-            title="Copy command", command=commands.COPY_COMMAND, arguments=[{"text": command.text}]
+            title="Copy command", command=command_ids.COPY_COMMAND, arguments=[{"text": command.text}]
         )
         actions.append(
             types.CodeAction(title=copy.title, kind=types.CodeActionKind.Empty, command=copy)
@@ -41,7 +41,7 @@ def code_actions(
         answered = runbook.assistant_turn_for(turn) is not None
         ask = types.Command(
             title="Ask CloudOps again" if answered else "Ask CloudOps",
-            command=commands.SEND_PARAGRAPH,
+            command=command_ids.SEND_PARAGRAPH,
             arguments=[_place(document, turn.span.start)],
         )
         actions.append(
@@ -83,7 +83,7 @@ async def resolve_lens(session: Session, lens: types.CodeLens) -> types.CodeLens
     if data.get("executed"):
         title += f" · last run: {data['executed']}"
     lens.command = types.Command(
-        title=title, command=commands.EXECUTE_COMMAND, arguments=[place]
+        title=title, command=command_ids.EXECUTE_COMMAND, arguments=[place]
     )
     return lens
 
@@ -94,7 +94,7 @@ def _run(document: RunbookDocument, command: Command) -> types.Command:
         text = text[: _TITLE_LENGTH - 1] + "…"
     return types.Command(
         title=f"Run: {text}",
-        command=commands.EXECUTE_COMMAND,
+        command=command_ids.EXECUTE_COMMAND,
         arguments=[_place(document, command.span.start)],
     )
 

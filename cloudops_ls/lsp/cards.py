@@ -18,7 +18,7 @@ async def card_of(session: Session, arn: str) -> str | None:
     resource = await session.stored(lambda store: store.estate.get_resource(arn))
     if resource is None:
         return None
-    alias = await session.account_alias(resource.account_id)
+    alias = session.account_alias(resource.account_id)
     card = render_card(resource, account_alias=alias)
     session.cards[arn] = card
     return card

@@ -128,6 +128,13 @@ class RunbookDocument(TextDocument):
         """Return the client range of a span."""
         return types.Range(self.position(span.start), self.position(span.end))
 
+    def line_span(self, offset: int) -> Span:
+        """Return the line around ``offset``, with its end."""
+        line = self._index.line_of(offset)
+        last = line + 1 >= self._index.line_count
+        end = len(self.source) if last else self._index.line_start(line + 1)
+        return Span(self._index.line_start(line), end)
+
     def line_before(self, offset: int) -> str:
         """Return the text of the line up to ``offset``."""
         return self.source[self._index.line_start(self._index.line_of(offset)) : offset]

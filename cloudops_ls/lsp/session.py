@@ -11,6 +11,7 @@ from lsprotocol import types
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.logs import logger
+from cloudops_ls.lsp.documents import RunbookDocument, RunbookWorkspace
 from cloudops_ls.lsp.guard import show, show_error
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ class Session:
     def __init__(self, server: LanguageServer, dependencies: Dependencies) -> None:
         self.server = server
         self._dependencies = dependencies
-        self.editor_settings: dict[str, Any] = {}
+        self.initial_settings: dict[str, Any] = {}
+        """What came with ``initialize``; the editor's configuration is laid over it."""
+        self._editor_settings: dict[str, Any] = {}
         self._settings: Settings | None = None
         self._reported: set[str] = set()
         # pygls reads stdin on its own pool; a store call must never wait behind it.
@@ -57,6 +60,9 @@ class Session:
         self._names: NameIndex | None = None
         self._names_generation = -1
         self._reloading = asyncio.Lock()
+        self.cards: dict[str, str] = {}
+        """Rendered cards by ARN; emptied when the estate changes."""
+        self._aliases: dict[str, str | None] = {}
         self.work: set[asyncio.Event] = set()
         """Cancel events of what is under way; set when the server shuts down."""
 
@@ -69,7 +75,7 @@ class Session:
     def settings(self) -> Settings:
         """The settings in force; problems in them are reported once each."""
         if self._settings is None:
-            settings, problems = self._dependencies.load_settings(self.editor_settings)
+            settings, problems = self._dependencies.load_settings(self._editor_settings)
             self._settings = settings
             for problem in problems:
                 if str(problem) not in self._reported:
@@ -79,7 +85,7 @@ class Session:
 
     def change_settings(self, editor_settings: dict[str, Any]) -> None:
         """Take new editor settings; they are read when next needed."""
-        self.editor_settings = editor_settings
+        self._editor_settings = editor_settings
         self._settings = None
 
     @property
@@ -88,6 +94,32 @@ class Session:
         if self._names is None:
             self._names = self._dependencies.build_names(())
         return self._names
+
+    def account_alias(self, account_id: str) -> str | None:
+        """Return the alias of an account, None when it has none."""
+        return self._aliases.get(account_id)
+
+    def document(self, uri: str) -> RunbookDocument | None:
+        """Return the open runbook at ``uri``, None for other files."""
+        workspace = self.server.workspace
+        return workspace.open_runbook(uri) if isinstance(workspace, RunbookWorkspace) else None
+
+    def require_document(self, uri: str) -> RunbookDocument:
+        """Return the open runbook at ``uri``.
+
+        Raises
+        ------
+        CloudOpsError
+            It is not open, or not a runbook.
+        """
+        document = self.document(uri)
+        if document is None:
+            raise CloudOpsError(
+                "This file is not an open runbook",
+                where=uri.rsplit("/", 1)[-1],
+                fix="Open it, and give it a name that ends in .cloudops.md",
+            )
+        return document
 
     def profile_for(self, runbook: Runbook) -> str:
         """Return the AWS profile a runbook works with."""
@@ -184,6 +216,9 @@ class Session:
                 lambda store: self._dependencies.build_names(store.estate.names())
             )
             self._names_generation = generation
+            self.cards.clear()
+            accounts = await self.stored(lambda store: store.estate.accounts())
+            self._aliases = {account.account_id: account.alias for account in accounts}
             logger.info("name index loaded, generation %d", generation)
         self.refresh_lenses()
 

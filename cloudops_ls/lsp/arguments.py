@@ -1,4 +1,4 @@
-"""Ids and arguments of ``workspace/executeCommand`` (design: "From the seed to the editor")."""
+"""Arguments of ``workspace/executeCommand``, validated before anything is done with them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,6 @@ from cloudops_ls.errors import CloudOpsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-SEND_PARAGRAPH = "cloudops.sendParagraph"
-EXECUTE_COMMAND = "cloudops.executeCommand"
-COPY_COMMAND = "cloudops.copyCommand"
-SCAN_ESTATE = "cloudops.scanEstate"
-SYNC_STATUS = "cloudops.syncStatus"
-SEARCH_RESOURCES = "cloudops.searchResources"
-RESOURCE_DETAILS = "cloudops.resourceDetails"
-
 
 class _Arguments(BaseModel):
     model_config = ConfigDict(frozen=True)

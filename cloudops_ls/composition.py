@@ -1,0 +1,179 @@
+"""The composition root: the one place that knows how every part is built.
+
+Importing this module is cheap; each function imports what it builds.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from cloudops_ls.home import Home
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from cloudops_ls.assistant.base import Assistant
+    from cloudops_ls.config import SettingProblem, Settings
+    from cloudops_ls.estate.names import NameIndex
+    from cloudops_ls.lsp.dependencies import Dependencies
+    from cloudops_ls.storage.service import StorageService
+    from cloudops_ls.worker.client import WorkerClient
+    from cloudops_ls.worker.service import WorkerService
+
+
+def serve_stdio() -> NoReturn:
+    """Serve one editor over stdin and stdout, then end the process."""
+    from cloudops_ls.lsp import lifecycle
+    from cloudops_ls.lsp.server import create_server
+
+    server = create_server(
+        language_server_dependencies(Home.locate()), version=installed_version("cloudops-ls")
+    )
+    code = lifecycle.serve_stdio(server)
+    sys.stderr.flush()
+    # A thread that is still in a store or AWS call must not keep the editor waiting.
+    os._exit(code)
+
+
+def serve_tcp(host: str, port: int) -> NoReturn:
+    """Serve one editor over TCP, then end the process."""
+    from cloudops_ls.lsp import lifecycle
+    from cloudops_ls.lsp.server import create_server
+
+    server = create_server(
+        language_server_dependencies(Home.locate()), version=installed_version("cloudops-ls")
+    )
+    code = lifecycle.serve_tcp(server, host, port)
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def serve_worker(arguments: list[str]) -> None:
+    """Be the worker of the home named by ``--home``; return when idle or asked to stop."""
+    import asyncio
+    import logging.handlers
+
+    from cloudops_ls import logs
+    from cloudops_ls.config import load_settings
+    from cloudops_ls.worker.process import WorkerProcess
+
+    named = arguments[1] if len(arguments) == 2 and arguments[0] == "--home" else None
+    home = Home(Path(named)) if named else Home.locate()
+    home.create()
+    logs.configure(
+        logging.handlers.RotatingFileHandler(home.log, maxBytes=1_000_000, backupCount=1)
+    )
+    home.log.chmod(0o600)
+    settings, _ = load_settings(home)
+    process = WorkerProcess(
+        home,
+        lambda notify: worker_service(home, settings, notify),
+        version=installed_version("cloudops-ls"),
+        idle_seconds=settings.worker.idle_seconds,
+    )
+    try:
+        asyncio.run(process.run())
+    except Exception:
+        logs.logger.exception("the worker failed")
+        os._exit(1)
+    os._exit(0)
+
+
+def language_server_dependencies(home: Home) -> Dependencies:
+    """Return the factories of everything behind the language server's features."""
+    from cloudops_ls.lsp.dependencies import Dependencies
+
+    def settings(editor: Mapping[str, Any]) -> tuple[Settings, list[SettingProblem]]:
+        from cloudops_ls.config import load_settings
+
+        return load_settings(home, editor)
+
+    def names(rows: Iterable[Any]) -> NameIndex:
+        from cloudops_ls.estate.names import NameIndex
+
+        return NameIndex.build(rows)
+
+    return Dependencies(
+        home=home,
+        load_settings=settings,
+        open_storage=lambda: open_storage(home),
+        connect_worker=lambda notified, lost: connect_worker(home, notified, lost),
+        build_assistant=build_assistant,
+        build_names=names,
+    )
+
+
+def open_storage(home: Home) -> StorageService:
+    """Open the store without a search index, as front ends do."""
+    from cloudops_ls.storage.service import StorageService
+
+    return StorageService.open(home)
+
+
+def connect_worker(
+    home: Home,
+    on_notification: Callable[[str, dict[str, Any]], None] | None = None,
+    on_lost: Callable[[], None] | None = None,
+) -> WorkerClient:
+    """Make a connection to the worker of ``home``; it connects on the first request."""
+    from cloudops_ls.worker.client import WorkerClient
+
+    return WorkerClient(
+        home,
+        version=installed_version("cloudops-ls"),
+        on_notification=on_notification,
+        on_lost=on_lost,
+    )
+
+
+def build_assistant(settings: Settings) -> Assistant:
+    """Build the assistant that the settings name.
+
+    Raises
+    ------
+    CloudOpsError
+        Kind ``http`` without ``assistant.url``.
+    """
+    from cloudops_ls.config import AssistantKind
+    from cloudops_ls.errors import CloudOpsError
+
+    if settings.assistant.kind is AssistantKind.HTTP:
+        from cloudops_ls.assistant.http import HttpAssistant, HttpTimings
+
+        if settings.assistant.url is None:
+            raise CloudOpsError(
+                "No CloudOps server is named",
+                where="setting cloudops.assistant.url",
+                fix="Set it, or set cloudops.assistant.kind to 'builtin'",
+            )
+        return HttpAssistant(
+            settings.assistant.url,
+            token=assistant_token,
+            timings=HttpTimings(total=settings.assistant.timeout_seconds),
+        )
+    from cloudops_ls.assistant.builtin import BuiltinAssistant
+    from cloudops_ls.estate.catalog.loader import load_catalog
+
+    return BuiltinAssistant(load_catalog())
+
+
+def assistant_token() -> str | None:
+    """Return the CloudOps server's bearer token, from the environment or the keychain.
+
+    A keychain that is missing or locked is the same as none: the server then says that it wants
+    a token, which is the clearer message.
+    """
+    import keyring
+    from keyring.errors import KeyringError
+
+    given = os.environ.get("CLOUDOPS_ASSISTANT_TOKEN")
+    if given:
+        return given
+    try:
+        return keyring.get_password("cloudops-ls", "assistant-token")
+    except KeyringError:
+        return None

@@ -1,0 +1,11 @@
+"""Ids of ``workspace/executeCommand`` (design: "From the seed to the editor")."""
+
+from __future__ import annotations
+
+SEND_PARAGRAPH = "cloudops.sendParagraph"
+EXECUTE_COMMAND = "cloudops.executeCommand"
+COPY_COMMAND = "cloudops.copyCommand"
+SCAN_ESTATE = "cloudops.scanEstate"
+SYNC_STATUS = "cloudops.syncStatus"
+SEARCH_RESOURCES = "cloudops.searchResources"
+RESOURCE_DETAILS = "cloudops.resourceDetails"

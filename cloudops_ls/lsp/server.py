@@ -1,0 +1,223 @@
+"""The language server's features, each a closure that delegates.
+
+Nothing here imports more than pygls and lsprotocol: ``initialize`` must be answered first. Each
+handler imports what it needs when it is first called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+
+from cloudops_ls.lsp import command_ids
+from cloudops_ls.lsp.guard import quiet, spoken
+from cloudops_ls.lsp.protocol import CloudOpsProtocol
+from cloudops_ls.lsp.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from cloudops_ls.lsp.dependencies import Dependencies
+
+_SECTION = "cloudops"
+
+
+def create_server(dependencies: Dependencies, *, version: str) -> LanguageServer:
+    """Return a language server with every feature registered.
+
+    Parameters
+    ----------
+    dependencies
+        How to build what is behind the features; nothing is built yet.
+    version
+        Reported to the client.
+    """
+    server = LanguageServer("cloudops-ls", version, protocol_cls=CloudOpsProtocol)
+    session = Session(server, dependencies)
+    _register_lifecycle(server, session)
+    _register_language_features(server, session)
+    _register_commands(server, session)
+    return server
+
+
+def _register_lifecycle(server: LanguageServer, session: Session) -> None:
+    @server.feature(types.INITIALIZE)
+    def initialize(params: types.InitializeParams) -> None:
+        options = params.initialization_options
+        session.initial_settings = options if isinstance(options, dict) else {}
+        session.change_settings(session.initial_settings)
+
+    @server.feature(types.INITIALIZED)
+    async def initialized(_params: types.InitializedParams) -> None:
+        from cloudops_ls.lsp.lifecycle import log_to_client, watch_client
+
+        log_to_client(server)
+        session.spawn(watch_client(server))
+        await _register_for_changes(server)
+        await _pull_settings(server, session)
+        await session.start()
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
+    async def did_change_configuration(params: types.DidChangeConfigurationParams) -> None:
+        pushed = params.settings
+        if isinstance(pushed, dict) and isinstance(pushed.get(_SECTION), dict):
+            session.change_settings(pushed[_SECTION])
+        await _pull_settings(server, session)
+        _ = session.settings
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    def did_change(_params: types.DidChangeTextDocumentParams) -> None:
+        """The document has taken the change already; see ``RunbookDocument``."""
+
+    @server.feature(types.SHUTDOWN)
+    async def shutdown(_params: None) -> None:
+        await session.close()
+
+
+async def _register_for_changes(server: LanguageServer) -> None:
+    """Ask to be told of settings; only some clients do so unasked."""
+    workspace = server.client_capabilities.workspace
+    capability = workspace.did_change_configuration if workspace is not None else None
+    if capability is not None and capability.dynamic_registration:
+        registration = types.Registration(
+            id="cloudops-settings",
+            method=types.WORKSPACE_DID_CHANGE_CONFIGURATION,
+            register_options={"section": _SECTION},
+        )
+        await server.client_register_capability_async(types.RegistrationParams([registration]))
+
+
+async def _pull_settings(server: LanguageServer, session: Session) -> None:
+    workspace = server.client_capabilities.workspace
+    if workspace is None or not workspace.configuration:
+        return
+    answers = await server.workspace_configuration_async(
+        types.ConfigurationParams(items=[types.ConfigurationItem(section=_SECTION)])
+    )
+    if answers and isinstance(answers[0], dict):
+        session.change_settings({**session.initial_settings, **answers[0]})
+
+
+def _register_language_features(server: LanguageServer, session: Session) -> None:
+    @server.feature(
+        types.TEXT_DOCUMENT_COMPLETION,
+        # '-' must not be a trigger: it stands inside most names.
+        types.CompletionOptions(trigger_characters=["@"], resolve_provider=True),
+    )
+    @quiet(None)
+    async def completion(params: types.CompletionParams) -> types.CompletionList | None:
+        from cloudops_ls.lsp.completion import complete
+
+        document = session.document(params.text_document.uri)
+        return complete(session, document, params.position) if document else None
+
+    @server.feature(types.COMPLETION_ITEM_RESOLVE)
+    async def completion_resolve(item: types.CompletionItem) -> types.CompletionItem:
+        from cloudops_ls.lsp.completion import resolve
+
+        return await quiet(item)(resolve)(session, item)
+
+    @server.feature(types.TEXT_DOCUMENT_HOVER)
+    @quiet(None)
+    async def hover(params: types.HoverParams) -> types.Hover | None:
+        from cloudops_ls.lsp.hover import hover
+
+        document = session.document(params.text_document.uri)
+        return await hover(session, document, params.position) if document else None
+
+    @server.feature(
+        types.TEXT_DOCUMENT_CODE_ACTION,
+        types.CodeActionOptions(
+            code_action_kinds=[types.CodeActionKind.QuickFix, types.CodeActionKind.Empty]
+        ),
+    )
+    @quiet(None)
+    async def code_action(
+        params: types.CodeActionParams,
+    ) -> list[types.CodeAction | types.Command] | None:
+        from cloudops_ls.lsp.actions import code_actions
+
+        document = session.document(params.text_document.uri)
+        return code_actions(document, params.range) if document else None
+
+    @server.feature(
+        types.TEXT_DOCUMENT_CODE_LENS, types.CodeLensOptions(resolve_provider=True)
+    )
+    @quiet(None)
+    async def code_lens(params: types.CodeLensParams) -> list[types.CodeLens] | None:
+        from cloudops_ls.lsp.actions import code_lenses
+
+        document = session.document(params.text_document.uri)
+        return code_lenses(document) if document else None
+
+    @server.feature(types.CODE_LENS_RESOLVE)
+    async def code_lens_resolve(lens: types.CodeLens) -> types.CodeLens:
+        from cloudops_ls.lsp.actions import resolve_lens
+
+        return await quiet(lens)(resolve_lens)(session, lens)
+
+
+def _register_commands(server: LanguageServer, session: Session) -> None:
+    def command(name: str) -> Callable[[Callable[..., Awaitable[Any]]], None]:
+        def register(handler: Callable[..., Awaitable[Any]]) -> None:
+            server.command(name)(spoken(server)(handler))
+
+        return register
+
+    @command(command_ids.SEND_PARAGRAPH)
+    async def send_paragraph(*arguments: Any) -> Any:
+        from cloudops_ls.lsp import arguments as given
+        from cloudops_ls.lsp.asking import send_paragraph
+
+        place = given.read(given.Place, command_ids.SEND_PARAGRAPH, arguments)
+        return await send_paragraph(session, place)
+
+    @command(command_ids.EXECUTE_COMMAND)
+    async def execute_command(*arguments: Any) -> Any:
+        from cloudops_ls.lsp import arguments as given
+        from cloudops_ls.lsp.executing import execute_command
+
+        place = given.read(given.Place, command_ids.EXECUTE_COMMAND, arguments)
+        return await execute_command(session, place)
+
+    @command(command_ids.COPY_COMMAND)
+    async def copy_command(*arguments: Any) -> Any:
+        from cloudops_ls.lsp import arguments as given
+        from cloudops_ls.lsp.guard import show
+
+        # Clients with a clipboard handle this id themselves; a server has none.
+        text = given.read(given.CopyCommand, command_ids.COPY_COMMAND, arguments).text
+        show(server, text)
+        return {"text": text}
+
+    @command(command_ids.SCAN_ESTATE)
+    async def scan_estate(*arguments: Any) -> Any:
+        from cloudops_ls.lsp import arguments as given
+        from cloudops_ls.lsp.estate import scan_estate
+
+        scan = given.read(given.ScanEstate, command_ids.SCAN_ESTATE, arguments)
+        return await scan_estate(session, scan)
+
+    @command(command_ids.SYNC_STATUS)
+    async def sync_status(*_arguments: Any) -> Any:
+        from cloudops_ls.lsp.estate import sync_status
+
+        return await sync_status(session)
+
+    @command(command_ids.SEARCH_RESOURCES)
+    async def search_resources(*arguments: Any) -> Any:
+        from cloudops_ls.lsp import arguments as given
+        from cloudops_ls.lsp.estate import search_resources
+
+        search = given.read(given.SearchResources, command_ids.SEARCH_RESOURCES, arguments)
+        return await search_resources(session, search)
+
+    @command(command_ids.RESOURCE_DETAILS)
+    async def resource_details(*arguments: Any) -> Any:
+        from cloudops_ls.lsp import arguments as given
+        from cloudops_ls.lsp.estate import resource_details
+
+        details = given.read(given.ResourceDetails, command_ids.RESOURCE_DETAILS, arguments)
+        return await resource_details(session, details)
