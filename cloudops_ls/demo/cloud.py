@@ -156,18 +156,31 @@ class DemoCloud:
             "AWS_SHARED_CREDENTIALS_FILE": str(self.credentials_file),
         }
 
-    def client(self, service: str, account: Account, region: str | None = None) -> Any:
-        """Return a botocore client for one account of this cloud, whatever the environment."""
+    def client(
+        self,
+        service: str,
+        account: Account,
+        region: str | None = None,
+        keys: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Return a botocore client for one account of this cloud, whatever the environment.
+
+        ``keys`` as STS returns them are used instead of the profile's.
+        """
         if account not in self._sessions:
             session = botocore.session.Session(profile=account.profile)
             session.set_config_variable("config_file", str(self.config_file))
             session.set_config_variable("credentials_file", str(self.credentials_file))
             self._sessions[account] = session
+        chosen = keys or {}
         return self._sessions[account].create_client(
             service,
             region_name=region or account.region,
             endpoint_url=self.endpoint,
             config=_NO_PROXY,
+            aws_access_key_id=chosen.get("AccessKeyId"),
+            aws_secret_access_key=chosen.get("SecretAccessKey"),
+            aws_session_token=chosen.get("SessionToken"),
         )
 
     def _wait_until_listening(self, process: subprocess.Popen[str]) -> str:
@@ -202,33 +215,21 @@ class DemoCloud:
         ``~/.aws/cli/cache``, which the demo must not touch, and which would send a later demo
         to the wrong account.
         """
-        session = botocore.session.Session()
-        session.set_config_variable("config_file", os.devnull)
-        session.set_config_variable("credentials_file", os.devnull)
-        session.set_config_variable("profile", None)
-        session.set_credentials("demo", "demo")
+        self._write_profiles(dict.fromkeys(ACCOUNTS, ("root", "root")))
         keys: dict[Account, tuple[str, str]] = {}
         for account in ACCOUNTS:
-            role = session.create_client(
-                "sts", region_name=account.region, endpoint_url=self.endpoint, config=_NO_PROXY
-            ).assume_role(
+            role = self.client("sts", account).assume_role(
                 RoleArn=f"arn:aws:iam::{account.account_id}:role/OrganizationAccountAccessRole",
                 RoleSessionName="demo",
             )["Credentials"]
-            iam = session.create_client(
-                "iam",
-                region_name=account.region,
-                endpoint_url=self.endpoint,
-                config=_NO_PROXY,
-                aws_access_key_id=role["AccessKeyId"],
-                aws_secret_access_key=role["SecretAccessKey"],
-                aws_session_token=role["SessionToken"],
-            )
+            iam = self.client("iam", account, keys=role)
             iam.create_account_alias(AccountAlias=account.alias)
             iam.create_user(UserName="operator")
             key = iam.create_access_key(UserName="operator")["AccessKey"]
             keys[account] = (key["AccessKeyId"], key["SecretAccessKey"])
         self._write_profiles(keys)
+        # They still hold the first keys.
+        self._sessions.clear()
 
     def _write_profiles(self, keys: Mapping[Account, tuple[str, str]]) -> None:
         config = configparser.RawConfigParser()

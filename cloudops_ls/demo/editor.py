@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lsprotocol import types
@@ -356,7 +357,8 @@ class _Client(LanguageClient):
 
     def on(self, method: str, handler: Callable[[Any], Any]) -> None:
         """Handle a request or notification of the server."""
-        self.feature(method)(handler)
+        # pygls marks what it registers, and a bound method cannot be marked.
+        self.feature(method)(partial(handler))
 
     async def end(self) -> None:
         """Stop reading; the server must have ended."""

@@ -7,8 +7,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+from rich.columns import Columns
 from rich.spinner import Spinner
-from rich.table import Table
 from rich.text import Text
 
 from cloudops_ls.demo.cloud import ACCOUNTS, PRODUCTION, Region
@@ -42,8 +42,11 @@ LOOK_SECONDS = 1.6
 class NotObservedError(CloudOpsError):
     """A step did not show what it promises."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"The demo did not see what it should: {what}")
+    def __init__(self, what: str, said: str | None = None) -> None:
+        super().__init__(
+            f"The demo did not see what it should: {what}",
+            fix=f"The language server said: {said}" if said else None,
+        )
 
 
 class Steps:
@@ -120,7 +123,7 @@ class Steps:
         except asyncio.CancelledError:
             # A thread cannot be cancelled, and nothing may be written once the sandbox is gone.
             # Without its cloud the filling fails at its next step.
-            await asyncio.wait([starting])
+            await asyncio.gather(starting, return_exceptions=True)
             cloud.stop()
             if filling is not None:
                 await asyncio.gather(filling, return_exceptions=True)
@@ -353,13 +356,13 @@ class Steps:
 
     def _require(self, seen: bool, what: str) -> None:
         if not seen:
-            raise NotObservedError(what)
+            said = self._editor.messages[-1:]
+            raise NotObservedError(what, *said)
 
 
-def _inventory(made: Counter[str]) -> Table:
-    """Return the counts by type, three to a row."""
-    table = Table.grid(padding=(0, 3, 0, 0))
-    cells = [f"{count:>3} {kind.replace('_', ' ')}" for kind, count in made.most_common()]
-    for start in range(0, len(cells), 4):
-        table.add_row(*cells[start : start + 4])
-    return table
+def _inventory(made: Counter[str]) -> Columns:
+    """Return the counts by type, in columns."""
+    return Columns(
+        [f"{count:>3} {kind.replace('_', ' ')}s" for kind, count in made.most_common()],
+        padding=(0, 3),
+    )

@@ -75,6 +75,14 @@ def test_clients_ignore_the_users_own_aws_settings(filled, monkeypatch) -> None:
     assert answer["Account"] == PRODUCTION.account_id
 
 
+def test_the_cloud_starts_whatever_the_users_own_aws_settings(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "does-not-exist")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    with DemoCloud(tmp_path / "aws") as cloud:
+        answer = cloud.client("sts", PRODUCTION).get_caller_identity()
+    assert answer["Account"] == PRODUCTION.account_id
+
+
 def test_the_childrens_environment_leads_to_no_real_account() -> None:
     cleaned = aws_free_environment(
         {
