@@ -22,6 +22,8 @@ from pydantic import (
     TypeAdapter,
 )
 
+from cloudops_ls.storage.records import Role
+
 PROTOCOL: Final = "1"
 """Version of everything in this module; any change that an older peer cannot read raises it."""
 
@@ -54,14 +56,6 @@ class HowFound(StrEnum):
     """The prompt picks it from the choices of the assistant's last question."""
     SEARCH = "search"
     """The prompt seems to describe it: a guess, ordered by score."""
-
-
-class Role(StrEnum):
-    """Who wrote a turn of the conversation."""
-
-    USER = "user"
-    ASSISTANT = "assistant"
-    SYSTEM = "system"
 
 
 class ReplyKind(StrEnum):

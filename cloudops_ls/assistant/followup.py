@@ -1,0 +1,60 @@
+"""Which of the offered choices an answer means."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from cloudops_ls.assistant.protocol import ReplyKind
+from cloudops_ls.storage.records import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cloudops_ls.assistant.protocol import ChatTurn, Choice
+
+_NUMBER: Final = re.compile(
+    r"\W*(?:(?:the|number|no\.?|option|choice)\s+){0,2}#?(\d{1,3})(?:st|nd|rd|th)?(?:\s+one)?\W*",
+    re.IGNORECASE,
+)
+_WORD: Final = re.compile(r"[^\W_](?:[\w.:/-]*\w)?")
+
+
+def open_question(history: Sequence[ChatTurn]) -> ChatTurn | None:
+    """Return the clarification that the next prompt would answer, if there is one."""
+    last = history[-1] if history else None
+    if last and last.role is Role.ASSISTANT and last.kind is ReplyKind.CLARIFICATION:
+        return last
+    return None
+
+
+def chosen(answer: str, choices: Sequence[Choice]) -> Choice | None:
+    """Return the choice that ``answer`` means, None unless that is exactly one.
+
+    An answer names a choice by its number in the list, by its ARN or label, or by words that
+    only this choice has ("the one in eu-west-1").
+    """
+    number = _NUMBER.fullmatch(answer)
+    if number:
+        index = int(number[1]) - 1
+        return choices[index] if 0 <= index < len(choices) else None
+    for same in (
+        [choice for choice in choices if choice.arn and choice.arn in answer],
+        [choice for choice in choices if choice.label.casefold() == answer.strip().casefold()],
+    ):
+        if len(same) == 1:
+            return same[0]
+    words = _words(answer)
+    labels = [_words(choice.label) for choice in choices]
+    shared = frozenset.intersection(*labels) if labels else frozenset()
+    telling = words & (frozenset().union(*labels) - shared)
+    fitting = [
+        choice
+        for choice, label in zip(choices, labels, strict=True)
+        if telling and telling <= label
+    ]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(word.casefold() for word in _WORD.findall(text))

@@ -1,0 +1,223 @@
+"""Builds the request for a prompt: identify, enrich, remember (design, "Request flow")."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cloudops_ls.assistant.followup import chosen, open_question
+from cloudops_ls.assistant.history import chat_turn, fit_history
+from cloudops_ls.assistant.protocol import (
+    MAX_PROMPT,
+    MAX_RESOURCES,
+    AssistantRequest,
+    HowFound,
+    IdentifiedResource,
+    ResourceRecord,
+)
+from cloudops_ls.assistant.redaction import redact, redact_text
+from cloudops_ls.errors import CloudOpsError, RetryableError
+from cloudops_ls.storage.records import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from concurrent.futures import Executor
+
+    from cloudops_ls.assistant.protocol import UserContext
+    from cloudops_ls.storage.records import AccountRecord, Message, SearchHit
+    from cloudops_ls.storage.resource import Resource
+
+_log = logging.getLogger(__name__)
+
+LOWEST_SCORE: Final = 0.35
+"""Search hits below are not sent; half of what the best hit of a description gets."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedResource:
+    """A name, id or ARN found in the prompt.
+
+    Attributes
+    ----------
+    text
+        As it stands in the prompt.
+    arns
+        Everything it may mean; one ARN when it is exact.
+    """
+
+    text: str
+    arns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    arn: str
+    how: HowFound
+    mention: str | None
+
+
+class RequestBuilder:
+    """Builds requests from what the store knows.
+
+    Parameters
+    ----------
+    load_resource
+        Returns the stored record of an ARN, None when there is none (any more). May block.
+    search
+        Finds resources by description, best first.
+    account
+        Returns what is known of an account id. May block.
+    history_tokens
+        Budget for earlier turns, in estimated tokens.
+    executor
+        Where blocking calls run; None for the event loop's own.
+    """
+
+    def __init__(
+        self,
+        load_resource: Callable[[str], Resource | None],
+        search: Callable[[str], Awaitable[Sequence[SearchHit]]],
+        account: Callable[[str], AccountRecord | None] = lambda _: None,
+        *,
+        history_tokens: int = 4_000,
+        executor: Executor | None = None,
+    ) -> None:
+        self._load_resource = load_resource
+        self._search = search
+        self._account = account
+        self._history_tokens = history_tokens
+        self._executor = executor
+
+    async def build(
+        self,
+        prompt: str,
+        named: Sequence[NamedResource],
+        history: Sequence[Message],
+        context: UserContext,
+        *,
+        conversation_id: str,
+        request_id: str | None = None,
+        locale: str | None = None,
+    ) -> AssistantRequest:
+        """Build the request for one prompt.
+
+        Parameters
+        ----------
+        prompt
+            The user's turn, as it stands in the runbook.
+        named
+            The names, ids and ARNs in it.
+        history
+            The conversation before the prompt, oldest first.
+        context
+            Who asks, and where.
+        conversation_id, request_id, locale
+            As in the protocol; a new ``request_id`` is made when none is given.
+
+        Raises
+        ------
+        CloudOpsError
+            The prompt is empty or too long, or the store cannot be read.
+        """
+        if not prompt.strip():
+            raise CloudOpsError("There is nothing to ask", fix="Write a question first")
+        if len(prompt) > MAX_PROMPT:
+            raise CloudOpsError(
+                f"The prompt is too long: {len(prompt):,} of {MAX_PROMPT:,} characters",
+                fix="Ask about less at once",
+            )
+        found = identify(prompt, named, history)
+        loop = asyncio.get_running_loop()
+        resources = await loop.run_in_executor(self._executor, self._enrich_found, found)
+        if not resources:
+            hits = await self._described(prompt)
+            resources = await loop.run_in_executor(self._executor, self._enrich_hits, hits)
+        about = {one.resource.arn for one in resources if one.how is not HowFound.SEARCH}
+        return AssistantRequest(
+            request_id=request_id or new_id(),
+            conversation_id=conversation_id,
+            prompt=redact_text(prompt)[:MAX_PROMPT],
+            identified_resources=tuple(resources[:MAX_RESOURCES]),
+            resources_omitted=max(len(resources) - MAX_RESOURCES, 0),
+            chat_history=fit_history(history, about, self._history_tokens),
+            user_context=context,
+            locale=locale,
+        )
+
+    async def _described(self, prompt: str) -> Sequence[SearchHit]:
+        try:
+            hits = await self._search(prompt)
+        except RetryableError as error:
+            # The question can be asked without: whoever answers asks back.
+            _log.warning("Resources could not be searched for a prompt: %s", error.what)
+            return ()
+        return [hit for hit in hits if hit.score >= LOWEST_SCORE]
+
+    def _enrich_found(self, found: Iterable[_Found]) -> list[IdentifiedResource]:
+        resources = ((one, self._load_resource(one.arn)) for one in found)
+        return [
+            IdentifiedResource(
+                how=one.how, score=1, mention=one.mention, resource=self._record(resource)
+            )
+            for one, resource in resources
+            if resource is not None
+        ]
+
+    def _enrich_hits(self, hits: Sequence[SearchHit]) -> list[IdentifiedResource]:
+        return [
+            IdentifiedResource(
+                how=HowFound.SEARCH, score=min(hit.score, 1), resource=self._record(hit.resource)
+            )
+            for hit in hits
+        ]
+
+    def _record(self, resource: Resource) -> ResourceRecord:
+        return enrich(resource, self._account(resource.account_id))
+
+
+def identify(
+    prompt: str, named: Sequence[NamedResource], history: Sequence[Message]
+) -> list[_Found]:
+    """Return what the prompt names or picks, each resource once.
+
+    A name that several resources have counts as resolved when one of them is also named
+    exactly (``web-1 (i-0abc…)``) or picked from the choices of the last question.
+    """
+    found: dict[str, _Found] = {}
+    for name in named:
+        if len(name.arns) == 1:
+            found.setdefault(name.arns[0], _Found(name.arns[0], HowFound.EXACT, name.text))
+    if not found:
+        picked = _picked(prompt, history)
+        if picked is not None:
+            found[picked] = _Found(picked, HowFound.CHOICE, prompt.strip()[:256])
+    resolved = frozenset(found)
+    for name in named:
+        if resolved.isdisjoint(name.arns):
+            for arn in name.arns:
+                found.setdefault(arn, _Found(arn, HowFound.AMBIGUOUS, name.text))
+    return list(found.values())
+
+
+def _picked(prompt: str, history: Sequence[Message]) -> str | None:
+    question = open_question([chat_turn(message) for message in history[-1:]])
+    choice = chosen(prompt, question.choices) if question else None
+    return choice.arn if choice else None
+
+
+def enrich(resource: Resource, account: AccountRecord | None = None) -> ResourceRecord:
+    """Return a resource as it is sent: whole, but without what looks like a secret."""
+    stored = resource.model_dump(exclude={"state", "tags", "constraints", "metadata"})
+    return ResourceRecord.model_validate(
+        {
+            **stored,
+            "account_alias": account.alias if account else None,
+            "profiles": account.profiles if account else (),
+            "current_state": resource.state,
+            "tags": redact(dict(resource.tags)),
+            "constraints": redact(dict(resource.constraints)),
+            "metadata": redact(dict(resource.metadata)),
+        }
+    )
