@@ -1,0 +1,1 @@
+"""Reading, judging and running AWS commands; import from the modules."""

@@ -1,0 +1,122 @@
+"""From the text of a command to everything known about it before it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloudops_ls.commands.affected import affected
+from cloudops_ls.commands.errors import CommandError, ErrorKind
+from cloudops_ls.commands.model import CheckedCommand, CommandContext, Problem
+from cloudops_ls.commands.risk import assess
+from cloudops_ls.commands.shell import ShellSyntaxError, Words, split
+
+if TYPE_CHECKING:
+    from cloudops_ls.commands.affected import Affected, Find
+    from cloudops_ls.commands.classify import Classifier
+    from cloudops_ls.commands.parsed import GlobalOptions
+    from cloudops_ls.commands.parser import CommandParser
+
+
+class CommandChecker:
+    """Reads, validates and classifies commands; thread-safe, offline, runs nothing.
+
+    Parameters
+    ----------
+    parser
+        Reads the argument list.
+    classifier
+        Knows what operations do.
+    find
+        Returns the resources of the estate with a name, id or ARN.
+    """
+
+    def __init__(self, parser: CommandParser, classifier: Classifier, find: Find) -> None:
+        self._parser = parser
+        self._classifier = classifier
+        self._find = find
+
+    def check(self, text: str, context: CommandContext) -> CheckedCommand:
+        """Check one command.
+
+        Profile and region are taken from the command, else from ``context``, and are spelled out
+        in the result: what was checked is what runs, whatever the environment says.
+
+        Raises
+        ------
+        CommandError
+            It cannot run as it is written; ``span`` says where.
+        """
+        try:
+            words = split(text)
+        except ShellSyntaxError as error:
+            raise CommandError(
+                ErrorKind.SHELL, error.what, fix=error.fix, span=(error.span.start, error.span.end)
+            ) from error
+        try:
+            argv = explicit(words.argv, self._parser.options(words.argv), context)
+            command = self._parser.parse(argv)
+        except CommandError as error:
+            if error.word is not None and error.word < len(words.spans):
+                span = words.spans[error.word]
+                error.span = (span.start, span.end)
+            raise
+        options = command.options
+        # The context's account belongs to the context's profile, not to any other.
+        same = options.profile == context.profile
+        account = context.account_id if same else None
+        where = context.model_copy(update={"account_id": account})
+        known = affected(command, self._find, account_id=account, region=options.region)
+        classification = self._classifier.classify(command)
+        return CheckedCommand(
+            text=text,
+            argv=command.argv,
+            service=command.service,
+            operation=command.operation,
+            command=command.command,
+            parameters=dict(command.parameters),
+            profile=options.profile,
+            region=options.region,
+            account_id=account,
+            account_alias=context.account_alias if same else None,
+            access=classification.access,
+            reveals_secret=classification.reveals_secret,
+            risk=assess(command, classification, known.resources, where),
+            resources=tuple(resource.arn for resource in known.resources),
+            files=command.files,
+            problems=(*command.problems, *_misplaced(known, words, account, options.region)),
+        )
+
+
+def explicit(
+    argv: tuple[str, ...], options: GlobalOptions, context: CommandContext
+) -> tuple[str, ...]:
+    """Return ``argv`` with the context's profile and region added where it has none."""
+    added: list[str] = []
+    if options.profile is None and context.profile is not None:
+        added += ["--profile", context.profile]
+    if options.region is None and context.region is not None:
+        added += ["--region", context.region]
+    return (*argv, *added)
+
+
+def _misplaced(
+    known: Affected, words: Words, account_id: str | None, region: str | None
+) -> list[Problem]:
+    problems = []
+    for token, resources in known.elsewhere:
+        places = sorted({(resource.account_id, resource.region) for resource in resources})
+        listed = ", ".join(f"{account} {place}" for account, place in places)
+        index = words.argv.index(token) if token in words.argv else None
+        span = words.spans[index] if index is not None else None
+        problems.append(
+            Problem(
+                what=f"{token} is in {listed}, but the command runs in "
+                f"{account_id or 'an unknown account'} {region or 'the default region'}",
+                fix=f"Add --region {places[0][1]}"
+                if len(places) == 1 and places[0][0] == account_id
+                else "Choose the profile and region where it is",
+                start=span.start if span else None,
+                end=span.end if span else None,
+            )
+        )
+    return problems

@@ -1,0 +1,109 @@
+"""What a command can do: access level, and whether its answer holds secrets.
+
+The table is generated (``tools/generate_access_levels.py``); this module only reads it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from cloudops_ls.commands.model import AccessLevel
+
+if TYPE_CHECKING:
+    from cloudops_ls.commands.parsed import ParsedCommand
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What a command can do.
+
+    Attributes
+    ----------
+    access
+        The strongest thing it does.
+    reveals_secret
+        Its answer holds credentials, keys or plaintext.
+    """
+
+    access: AccessLevel
+    reveals_secret: bool
+
+
+class Classifier:
+    """Looks operations up in the generated table; thread-safe, loaded on first use.
+
+    Parameters
+    ----------
+    table
+        The table's content; by default the one that ships with this package.
+    """
+
+    def __init__(self, table: dict[str, Any] | None = None) -> None:
+        self._given = table
+
+    @cached_property
+    def _table(self) -> dict[str, Any]:
+        if self._given is not None:
+            return self._given
+        source = files("cloudops_ls.commands").joinpath("data", "access_levels.json")
+        table: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
+        return table
+
+    @cached_property
+    def _by_service(self) -> dict[str, dict[str, AccessLevel]]:
+        return {}
+
+    @cached_property
+    def _secret(self) -> frozenset[str]:
+        return frozenset(self._table["secrets"]["always"])
+
+    def level(self, service: str, operation: str) -> AccessLevel:
+        """Return the access level of an API operation by botocore's names."""
+        operations = self._by_service.get(service)
+        if operations is None:
+            operations = {
+                name: AccessLevel(kind)
+                for kind, names in self._table["services"].get(service, {}).items()
+                for name in names.split()
+            }
+            self._by_service[service] = operations
+        return operations.get(operation, AccessLevel.UNKNOWN)
+
+    def reveals_secret(self, service: str, operation: str, parameters: Any = None) -> bool:
+        """Whether the answer holds secrets, given the parameters of the call."""
+        name = f"{service}:{operation}"
+        if name in self._secret:
+            return True
+        condition = self._table["secrets"]["when"].get(name)
+        if condition is None:
+            return False
+        parameter, value = condition
+        return bool((parameters or {}).get(parameter) == value)
+
+    def classify(self, command: ParsedCommand) -> Classification:
+        """Classify a parsed command.
+
+        A waiter counts as the operation it polls. What the CLI's own commands do is in the table
+        too; one that is not there is unknown.
+        """
+        if command.custom:
+            known = self._table["custom"].get(command.service, {})
+            access = AccessLevel(known.get(command.operation, AccessLevel.UNKNOWN))
+            if command.command == "s3 sync" and command.parameters.get("delete"):
+                access = AccessLevel.DESTRUCTIVE
+        else:
+            access = self.level(command.service, command.operation)
+        values_in_file = any(use.parameter == "--cli-input-json" for use in command.files)
+        return Classification(
+            access,
+            self.reveals_secret(command.service, command.operation, command.parameters)
+            # The parameter that decides may be in a file nobody has read.
+            or (
+                values_in_file
+                and f"{command.service}:{command.operation}" in self._table["secrets"]["when"]
+            ),
+        )
