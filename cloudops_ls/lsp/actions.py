@@ -56,8 +56,7 @@ def code_lenses(document: RunbookDocument) -> list[types.CodeLens]:
         types.CodeLens(
             range=document.range(command.span),
             data={
-                "place": _place(document, command.span.start),
-                "text": command.text,
+                "place": {**_place(document, command.span.start), "text": command.text},
                 "executed": command.output.status if command.output is not None else None,
             },
         )
@@ -75,7 +74,7 @@ async def resolve_lens(session: Session, lens: types.CodeLens) -> types.CodeLens
     title = "▶ Run"
     try:
         if document is not None:
-            checked = await check(session, document, data["text"])
+            checked = await check(session, document, place["text"])
             secret = " · reveals a secret" if checked.reveals_secret else ""
             title = f"▶ Run · {checked.access} · {checked.risk.level} risk{secret}"
     except CloudOpsError as error:
@@ -95,7 +94,7 @@ def _run(document: RunbookDocument, command: Command) -> types.Command:
     return types.Command(
         title=f"Run: {text}",
         command=command_ids.EXECUTE_COMMAND,
-        arguments=[_place(document, command.span.start)],
+        arguments=[{**_place(document, command.span.start), "text": command.text}],
     )
 
 
@@ -104,5 +103,4 @@ def _place(document: RunbookDocument, offset: int) -> dict[str, Any]:
     return {
         "uri": document.uri,
         "position": {"line": position.line, "character": position.character},
-        "version": document.version,
     }

@@ -27,8 +27,8 @@ class Place(_Arguments):
 
     uri: str
     position: Position
-    version: int | None = None
-    """Document version the place was seen in; a command is not run from an older one."""
+    text: str | None = None
+    """The command as it was shown there; it is not run when it has changed since."""
 
 
 class ScanEstate(_Arguments):

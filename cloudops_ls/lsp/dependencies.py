@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cloudops_ls.assistant.base import Assistant
+    from cloudops_ls.commands.approval import ApprovalBook
+    from cloudops_ls.commands.model import CheckedCommand
     from cloudops_ls.config import SettingProblem, Settings
     from cloudops_ls.estate.names import NameIndex
     from cloudops_ls.home import Home
+    from cloudops_ls.storage.resource import Resource
     from cloudops_ls.storage.service import StorageService
     from cloudops_ls.worker.client import WorkerClient
 
@@ -44,6 +47,10 @@ class Dependencies:
         Builds the configured assistant; blocking.
     build_names
         Builds the name index from stored rows; blocking.
+    build_approvals
+        Makes the book that holds confirmations between question and run.
+    undo_of
+        Returns the inverse of a command on resources, None where there is no true one.
     """
 
     home: Home
@@ -52,3 +59,5 @@ class Dependencies:
     connect_worker: ConnectWorker
     build_assistant: Callable[[Settings], Assistant]
     build_names: Callable[[Iterable[Any]], NameIndex]
+    build_approvals: Callable[[], ApprovalBook]
+    undo_of: Callable[[CheckedCommand, Sequence[Resource]], str | None]

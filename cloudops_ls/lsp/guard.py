@@ -6,12 +6,13 @@ import functools
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.logs import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from pygls.lsp.server import LanguageServer
 
@@ -29,6 +30,27 @@ def show(
 def show_error(server: LanguageServer, error: CloudOpsError) -> None:
     """Show one expected failure to the operator."""
     show(server, str(error), types.MessageType.Error)
+
+
+async def ask(
+    server: LanguageServer,
+    message: str,
+    choices: Sequence[str],
+    kind: types.MessageType = types.MessageType.Info,
+) -> str | None:
+    """Ask the operator; no answer, a closed window and a failing client are all None."""
+    try:
+        answer = await server.window_show_message_request_async(
+            types.ShowMessageRequestParams(
+                type=kind,
+                message=message,
+                actions=[types.MessageActionItem(title=choice) for choice in choices],
+            )
+        )
+    except JsonRpcException:
+        return None
+    title = answer.title if answer is not None else None
+    return title if title in choices else None
 
 
 def quiet(

@@ -15,16 +15,21 @@ from cloudops_ls.lsp.documents import RunbookDocument, RunbookWorkspace
 from cloudops_ls.lsp.guard import show, show_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
     from pygls.lsp.server import LanguageServer
 
     from cloudops_ls.assistant.base import Assistant
+    from cloudops_ls.commands.approval import ApprovalBook
+    from cloudops_ls.commands.model import CheckedCommand
     from cloudops_ls.config import Settings
     from cloudops_ls.estate.names import NameIndex
     from cloudops_ls.home import Home
     from cloudops_ls.lsp.dependencies import Dependencies
+    from cloudops_ls.lsp.replying import KeptReply
     from cloudops_ls.runbook.model import Runbook
+    from cloudops_ls.storage.records import AccountRecord
+    from cloudops_ls.storage.resource import Resource
     from cloudops_ls.storage.service import StorageService
     from cloudops_ls.worker.client import WorkerClient
 
@@ -51,7 +56,7 @@ class Session:
         self._settings: Settings | None = None
         self._reported: set[str] = set()
         # pygls reads stdin on its own pool; a store call must never wait behind it.
-        self._store_thread = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store")
+        self.store_thread = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store")
         self._storage: StorageService | None = None
         self._storage_lock = asyncio.Lock()
         self._worker: WorkerClient | None = None
@@ -62,7 +67,12 @@ class Session:
         self._reloading = asyncio.Lock()
         self.cards: dict[str, str] = {}
         """Rendered cards by ARN; emptied when the estate changes."""
-        self._aliases: dict[str, str | None] = {}
+        self._accounts: list[AccountRecord] = []
+        self.kept_replies: dict[tuple[str, str], KeptReply] = {}
+        """Answers whose place in the file was gone, by conversation and prompt."""
+        self.running: set[tuple[str, int]] = set()
+        """Commands being confirmed or run, by document and offset."""
+        self._approvals: ApprovalBook | None = None
         self.work: set[asyncio.Event] = set()
         """Cancel events of what is under way; set when the server shuts down."""
 
@@ -97,7 +107,16 @@ class Session:
 
     def account_alias(self, account_id: str) -> str | None:
         """Return the alias of an account, None when it has none."""
-        return self._aliases.get(account_id)
+        account = self.account(account_id)
+        return account.alias if account is not None else None
+
+    def account(self, account_id: str) -> AccountRecord | None:
+        """Return what is known of an account."""
+        return next((one for one in self._accounts if one.account_id == account_id), None)
+
+    def account_of(self, profile: str) -> AccountRecord | None:
+        """Return the account that a profile reaches, None before its first scan."""
+        return next((one for one in self._accounts if profile in one.profiles), None)
 
     def document(self, uri: str) -> RunbookDocument | None:
         """Return the open runbook at ``uri``, None for other files."""
@@ -141,16 +160,16 @@ class Session:
         """
         async with self._storage_lock:
             if self._storage is None:
-                self._storage = await self._on_store_thread(self._dependencies.open_storage)
+                self._storage = await self._onstore_thread(self._dependencies.open_storage)
             return self._storage
 
     async def stored(self, call: Callable[[StorageService], T]) -> T:
         """Run one call on the store, off the event loop."""
         storage = await self.storage()
-        return await self._on_store_thread(lambda: call(storage))
+        return await self._onstore_thread(lambda: call(storage))
 
-    async def _on_store_thread(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._store_thread, call)
+    async def _onstore_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.store_thread, call)
 
     @property
     def worker(self) -> WorkerClient:
@@ -195,6 +214,17 @@ class Session:
             )
         return self._assistants[key]
 
+    @property
+    def approvals(self) -> ApprovalBook:
+        """The operator's unused confirmations."""
+        if self._approvals is None:
+            self._approvals = self._dependencies.build_approvals()
+        return self._approvals
+
+    def undo_of(self, checked: CheckedCommand, resources: Sequence[Resource]) -> str | None:
+        """Return the command that takes back what ``checked`` does, where there is one."""
+        return self._dependencies.undo_of(checked, resources)
+
     async def start(self) -> None:
         """Open the store and load the names; failures are shown, not raised."""
         try:
@@ -217,8 +247,7 @@ class Session:
             )
             self._names_generation = generation
             self.cards.clear()
-            accounts = await self.stored(lambda store: store.estate.accounts())
-            self._aliases = {account.account_id: account.alias for account in accounts}
+            self._accounts = await self.stored(lambda store: store.estate.accounts())
             logger.info("name index loaded, generation %d", generation)
         self.refresh_lenses()
 
@@ -254,5 +283,5 @@ class Session:
             self._worker = None
         if self._storage is not None:
             storage, self._storage = self._storage, None
-            await self._on_store_thread(storage.close)
-        self._store_thread.shutdown(wait=False, cancel_futures=True)
+            await self._onstore_thread(storage.close)
+        self.store_thread.shutdown(wait=False, cancel_futures=True)

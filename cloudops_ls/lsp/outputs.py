@@ -1,0 +1,106 @@
+"""What a command prints, on its way into the runbook."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from cloudops_ls.lsp.editing import Written, write
+from cloudops_ls.runbook.edits import NoPlace, OutputText, set_output
+
+if TYPE_CHECKING:
+    from cloudops_ls.lsp.documents import RunbookDocument
+    from cloudops_ls.lsp.session import Session
+    from cloudops_ls.runbook.model import Command
+    from cloudops_ls.runbook.text import TextEdit
+
+_LONGEST_TEXT = 65_536
+"""Characters of output in the file, whatever its lines."""
+
+
+class OutputWriter:
+    """Keeps the output fence of one execution up to date, wherever its command moves.
+
+    Parameters
+    ----------
+    session, document, command
+        Which command of which file.
+    execution_id
+        Marks the fence.
+    lines
+        Most lines written into the file.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        document: RunbookDocument,
+        command: Command,
+        execution_id: str,
+        lines: int,
+    ) -> None:
+        self._session = session
+        self._document = document
+        self._text = command.text
+        self._anchor = document.anchor(command.span)
+        self._execution_id = execution_id
+        self._lines = lines
+
+    async def show(self, status: str, content: str) -> bool:
+        """Write the output so far; return whether it is in the file."""
+        shown = cut(content, self._lines, self._execution_id)
+        output = OutputText(self._execution_id, status, language_of(content), shown)
+        try:
+            written = await write(
+                self._session.server,
+                self._document,
+                "Output of a command",
+                lambda: self._edits(output),
+            )
+        except NoPlace:
+            return False
+        return written is Written.DONE
+
+    def _edits(self, output: OutputText) -> list[TextEdit] | None:
+        runbook = self._document.runbook
+        command = runbook.command_at(self._anchor.span.start) if self._anchor.alive else None
+        if command is None:
+            return None
+        ours = command.output is not None and command.output.execution_id == self._execution_id
+        if command.text != self._text and not ours:
+            # Output under a command that did not produce it would be a lie.
+            return None
+        edit = set_output(runbook, command, output)
+        return [] if runbook.slice(edit.span) == edit.new_text else [edit]
+
+
+def language_of(content: str) -> str:
+    """Return the info string's language for an output."""
+    text = content.strip()
+    if text.startswith(("{", "[")):
+        try:
+            json.loads(text)
+        except ValueError:
+            return "text"
+        return "json"
+    return "text"
+
+
+def cut(content: str, lines: int, execution_id: str) -> str:
+    """Return the head and tail of long output, with where the whole is between them."""
+    content = content.rstrip("\n")
+    rows = content.split("\n")
+    pointer = f"the whole is stored: cloudops-ls executions show {execution_id}"
+    if len(rows) > lines:
+        head = lines // 2
+        left_out = len(rows) - lines
+        tail = rows[len(rows) - (lines - head) :]
+        rows = [*rows[:head], f"… {left_out:,} lines left out; {pointer} …", *tail]
+        content = "\n".join(rows)
+    if len(content) > _LONGEST_TEXT:
+        half = _LONGEST_TEXT // 2
+        left_out = len(content) - 2 * half
+        content = (
+            f"{content[:half]}\n… {left_out:,} characters left out; {pointer} …\n{content[-half:]}"
+        )
+    return content

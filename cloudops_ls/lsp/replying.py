@@ -1,0 +1,181 @@
+"""Writing an answer to its place in the file, and keeping it when that place is gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from lsprotocol import types
+
+from cloudops_ls.assistant.history import RESOURCES, reply_metadata
+from cloudops_ls.assistant.render import render
+from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.lsp.editing import Written, write
+from cloudops_ls.lsp.guard import ask, show
+from cloudops_ls.runbook.edits import NoPlace, insert_reply, replace_reply, set_front_matter
+from cloudops_ls.runbook.reply import ReplyText, reply_digests
+from cloudops_ls.storage.records import Message, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cloudops_ls.assistant.protocol import AssistantRequest, Reply
+    from cloudops_ls.lsp.documents import RunbookDocument
+    from cloudops_ls.lsp.session import Session
+    from cloudops_ls.runbook.model import AssistantTurn, UserTurn
+    from cloudops_ls.runbook.text import TextEdit
+    from cloudops_ls.storage.chat import ChatStorage
+
+_DIGESTS = "digests"
+_REPLACE = "Replace the answer"
+
+
+def known_digests(history: Iterable[Message]) -> frozenset[str]:
+    """Return the digests of everything the assistant has written in a conversation."""
+    return frozenset(
+        str(digest)
+        for message in history
+        if message.role is Role.ASSISTANT
+        for digest in _list(message.metadata.get(_DIGESTS))
+    )
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReply:
+    """An answer that has arrived, as it is written and remembered."""
+
+    prompt: str
+    kind: str
+    text: ReplyText
+    question: Message
+    answer: Message
+
+    @classmethod
+    def of(cls, prompt: str, request: AssistantRequest, reply: Reply) -> Self:
+        """Return the answer to ``request`` as it will be written."""
+        rendered = render(reply)
+        text = ReplyText(rendered.body, rendered.commands)
+        digests = reply_digests(text)
+        arns = [one.resource.arn for one in request.identified_resources]
+        answer = Message(
+            role=Role.ASSISTANT,
+            content="\n\n".join([rendered.body, *rendered.commands]),
+            metadata={
+                RESOURCES: [*arns],
+                _DIGESTS: [digests.quote, *digests.commands],
+                **reply_metadata(reply),
+            },
+        )
+        question = Message(role=Role.USER, content=prompt, metadata={RESOURCES: [*arns]})
+        return cls(prompt, reply.kind.value, text, question, answer)
+
+    def store(self, chat: ChatStorage, conversation: str) -> None:
+        """Remember question and answer; storing them again changes nothing."""
+        chat.append(conversation, self.question)
+        chat.append(conversation, self.answer)
+
+
+class ReplyWriter:
+    """Puts the answer to one turn where it belongs, however the file changes meanwhile.
+
+    Parameters
+    ----------
+    session, document
+        Where.
+    turn
+        The turn that is asked.
+    conversation
+        Written into the front matter with the first answer.
+    history
+        The conversation so far; tells which answers are ours to replace.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        document: RunbookDocument,
+        turn: UserTurn,
+        conversation: str,
+        history: list[Message],
+    ) -> None:
+        self._session = session
+        self._document = document
+        self._conversation = conversation
+        self._anchor = document.anchor(turn.span)
+        self._owned = known_digests(history)
+
+    async def may_replace(self) -> bool:
+        """Ask before an answer is replaced of which a command has run."""
+        existing = self._existing()
+        if existing is None or existing.digest not in self._owned:
+            return True
+        if not any(block.outputs for block in existing.commands):
+            return True
+        answer = await ask(
+            self._session.server,
+            "A command of this answer has been run. Ask again and replace the answer together "
+            "with its output? The run stays in the log.",
+            [_REPLACE],
+            types.MessageType.Warning,
+        )
+        return answer == _REPLACE
+
+    async def write(self, reply: KeptReply) -> dict[str, Any]:
+        """Write ``reply``; when its place is gone, say so and keep it."""
+        try:
+            written = await write(
+                self._session.server,
+                self._document,
+                "CloudOps answer",
+                lambda: self._edits(reply.text),
+            )
+        except NoPlace as problem:
+            raise CloudOpsError(
+                f"The answer could not be written: {problem.reason[0].lower()}{problem.reason[1:]}",
+                where=self._document.filename,
+                fix="Mend that and ask again; the answer is kept and is not asked for twice",
+            ) from None
+        if written is Written.DONE:
+            self._session.kept_replies.pop((self._conversation, reply.prompt), None)
+            return {"status": "answered", "kind": reply.kind}
+        reason = {
+            Written.NO_PLACE: "its paragraph is gone or the file was closed",
+            Written.REFUSED: "the editor did not accept the change",
+        }[written]
+        show(
+            self._session.server,
+            f"The answer has arrived but was not written: {reason}. It is kept: ask the same "
+            "question again to have it written.",
+            types.MessageType.Warning,
+        )
+        return {"status": "kept", "kind": reply.kind}
+
+    def _existing(self) -> AssistantTurn | None:
+        runbook = self._document.runbook
+        turn = runbook.user_turn_at(self._anchor.span.start)
+        return runbook.assistant_turn_for(turn) if turn is not None else None
+
+    def _edits(self, reply: ReplyText) -> list[TextEdit] | None:
+        """Return the edits of the current text; see ``editing.write``."""
+        runbook = self._document.runbook
+        turn = runbook.user_turn_at(self._anchor.span.start) if self._anchor.alive else None
+        if turn is None:
+            return None
+        edits: list[TextEdit] = []
+        existing = runbook.assistant_turn_for(turn)
+        digests = reply_digests(reply)
+        if existing is None or existing.digest not in (self._owned | {digests.quote}):
+            edits.append(insert_reply(runbook, turn, reply))
+        elif (existing.digest, *(block.digest for block in existing.commands)) != (
+            digests.quote,
+            *digests.commands,
+        ):
+            edits.append(replace_reply(runbook, existing, reply, self._owned))
+        matter = runbook.front_matter
+        if matter is None or not matter.values.get("conversation"):
+            edits.append(set_front_matter(runbook, "conversation", self._conversation))
+        return edits
