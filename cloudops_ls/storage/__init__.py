@@ -1,0 +1,1 @@
+"""The storage service: encrypted database, keys, search index. Knows nothing of editors."""

@@ -46,6 +46,10 @@ class Similarity(Protocol):
         """Return the resources most alike to ``query``, best first."""
         ...
 
+    def containing(self, text: str) -> Sequence[str] | None:
+        """Return the ARNs of resources whose name contains ``text``; None if it cannot tell."""
+        ...
+
 
 class EstateSearch:
     """Search over the database, and over an index where there is one."""
@@ -91,7 +95,9 @@ class EstateSearch:
             ResourceRow.name_key.contains(key, autoescape=True),
             ResourceRow.identifier.contains(query, autoescape=True),
         )
-        for resource in _named(connection, contains, filters):
+        known = self._index.containing(query) if self._index is not None else None
+        within = _named(connection, contains, filters) if known is None else load(connection, known)
+        for resource in within:
             yield SearchHit(resource=resource, score=SUBSTRING_SCORE, how=Match.SUBSTRING)
         if alike is None:
             yield from _by_words(connection, query, filters)

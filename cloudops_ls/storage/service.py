@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from cloudops_ls.home import Home
+    from cloudops_ls.storage.estate_index import EstateIndex, VectorSettings
 
 
 class StorageService:
@@ -32,27 +33,40 @@ class StorageService:
         Resources, accounts and search.
     executions
         The log of commands that were run.
+    index
+        The search index, where the service was opened with one; empty until its ``rebuild``.
     sync
         How well the estate is known, and the lock of whoever scans.
     """
 
-    def __init__(self, home: Home, keys: KeyRing, database: Database) -> None:
+    def __init__(
+        self, home: Home, keys: KeyRing, database: Database, index: EstateIndex | None = None
+    ) -> None:
         self._home = home
         self._keys = keys
         self._database = database
         self.chat = ChatStorage(database)
-        self.estate = EstateStorage(database)
+        self.index = index
+        self.estate = EstateStorage(database, index)
         self.executions = ExecutionLog(database)
         self.sync = SyncState(database, home)
 
     @classmethod
-    def open(cls, home: Home, *, keys: KeyRing | None = None) -> Self:
+    def open(
+        cls,
+        home: Home,
+        *,
+        vectors: VectorSettings | None = None,
+        keys: KeyRing | None = None,
+    ) -> Self:
         """Open the store of ``home``, creating what is missing.
 
         Parameters
         ----------
         home
             Where everything is.
+        vectors
+            How to search; None opens the database alone, where search is by text.
         keys
             What opens the data key; by default what the environment offers.
 
@@ -64,14 +78,29 @@ class StorageService:
         """
         home.create()
         ring = keys or KeyRing(home)
-        return cls(home, ring, Database.open(home.database, ring.open()))
+        database = Database.open(home.database, ring.open())
+        if vectors is None:
+            return cls(home, ring, database)
+        try:
+            # Qdrant and numpy: only for those who search with them.
+            from cloudops_ls.storage.estate_index import EstateIndex
+
+            return cls(home, ring, database, EstateIndex(database, home.models, vectors))
+        except BaseException:
+            database.close()
+            raise
 
     def health(self) -> StorageHealth:
         """Return how every part is; never raises."""
-        return StorageHealth(parts=(self._key_health(), self._database_health()))
+        parts = [self._key_health(), self._database_health()]
+        if self.index is not None:
+            parts += self.index.health()
+        return StorageHealth(parts=tuple(parts))
 
     def close(self) -> None:
         """Close everything; the service cannot be used afterwards."""
+        if self.index is not None:
+            self.index.close()
         self._database.close()
 
     def __enter__(self) -> Self:

@@ -1,0 +1,1 @@
+"""Vector search: engines behind one interface, sparse encoding, embeddings."""

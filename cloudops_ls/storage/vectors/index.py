@@ -1,0 +1,139 @@
+"""What a vector index is, whatever engine does it: one collection of points, by key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+from uuid import UUID, uuid5
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+AWS_RESOURCES = "aws_resources"
+"""Name of the collection of the estate."""
+KEY_FIELD = "key"
+"""Payload field that holds a point's key."""
+DENSE = "dense"
+SPARSE = "text"
+RRF_K = 60
+"""Constant of reciprocal rank fusion, as its authors measured it (Cormack et al., 2009)."""
+_NAMESPACE = UUID("8f6a3b0e-51c4-4d7b-9a52-0c1de4c2a7f1")
+
+
+class IndexUnusableError(Exception):
+    """The engine cannot go on: out of space, or damaged. The index must be built anew."""
+
+
+class SparseVector(NamedTuple):
+    """Term weights by hashed term."""
+
+    indices: list[int]
+    values: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSpec:
+    """What a collection holds.
+
+    Attributes
+    ----------
+    name
+        Of the collection, such as ``aws_resources``.
+    dim
+        Dimension of the dense vectors; None for none.
+    keyword_fields
+        Payload fields that queries filter on.
+    """
+
+    name: str
+    dim: int | None
+    keyword_fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorPoint:
+    """One thing to be found.
+
+    Attributes
+    ----------
+    key
+        Its identity, any text.
+    sparse
+        Its terms.
+    dense
+        Its meaning, a unit vector; None where it is not known (yet).
+    payload
+        Keywords to filter on, by field.
+    """
+
+    key: str
+    sparse: SparseVector
+    dense: Sequence[float] | None = None
+    payload: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+
+class Condition(NamedTuple):
+    """A payload field must have one of some values."""
+
+    field: str
+    any_of: tuple[str, ...]
+
+
+class VectorHit(NamedTuple):
+    """A point found; scores are comparable within one answer only."""
+
+    key: str
+    score: float
+
+
+class VectorIndex(Protocol):
+    """One collection in one engine; calls from several threads are serialised inside.
+
+    Every method but ``close`` raises `IndexUnusableError` when the engine cannot go on.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name of the engine."""
+        ...
+
+    def upsert(self, points: Sequence[VectorPoint]) -> None:
+        """Add or replace points."""
+        ...
+
+    def delete(self, keys: Collection[str]) -> None:
+        """Remove points; unknown keys are ignored."""
+        ...
+
+    def query(
+        self,
+        *,
+        sparse: SparseVector | None,
+        dense: Sequence[float] | None,
+        conditions: Sequence[Condition] = (),
+        limit: int,
+    ) -> list[VectorHit]:
+        """Return the best points for a query that meet all conditions, best first.
+
+        With both vectors the two rankings are fused by reciprocal rank; with one, that ranking
+        counts alone. Points that share no term with a sparse query are not in its ranking.
+        """
+        ...
+
+    def count(self) -> int:
+        """Return the number of points."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back; harmless when repeated."""
+        ...
+
+
+def point_id(key: str) -> str:
+    """Return the engine's id of a point: a UUID made from its key."""
+    return str(uuid5(_NAMESPACE, key))
+
+
+def prefetch_limit(limit: int) -> int:
+    """Return how many points each ranking contributes to a fusion."""
+    return max(50, 2 * limit)
