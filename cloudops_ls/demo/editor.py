@@ -14,6 +14,7 @@ from pygls.lsp.client import LanguageClient
 
 from cloudops_ls.demo.buffer import Buffer
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.lsp.confirming import REFUSE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -63,6 +64,11 @@ class Question:
 
     message: str
     choices: tuple[str, ...]
+
+    @property
+    def yes(self) -> str:
+        """The choice that lets the command run; it need not be the first."""
+        return next((choice for choice in self.choices if choice != REFUSE), REFUSE)
 
 
 @dataclass(slots=True)
@@ -332,8 +338,11 @@ class Editor:
         self._redraw()
 
     async def _wait(self, request: Awaitable[T], seconds: float | None = REQUEST_SECONDS) -> T:
+        # The answer may still come after a timeout or an interrupt, and must find its request.
+        asked = asyncio.ensure_future(request)
+        asked.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            return await asyncio.wait_for(request, seconds)
+            return await asyncio.wait_for(asyncio.shield(asked), seconds)
         except TimeoutError:
             raise CloudOpsError(f"The language server did not answer in {seconds} s") from None
         except JsonRpcException as error:

@@ -32,7 +32,7 @@ class Stage:
     pace
         Multiplies every pause; 0 removes them.
     yes
-        Answer every question with its first choice, and say so.
+        Answer every question with yes, and say so.
 
     Attributes
     ----------
@@ -131,7 +131,7 @@ class Stage:
         for number, choice in enumerate(question.choices, 1):
             options.append(f"{number} ", "bold").append(f"{choice}   ")
         if self._yes:
-            chosen = question.choices[0]
+            chosen = question.yes
             self.console.print(options, Text.assemble(("--yes answers: ", "dim"), chosen), "")
             return chosen
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from rich.columns import Columns
@@ -20,8 +21,6 @@ from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.runbook.parser import parse
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from lsprotocol import types
     from rich.console import RenderableType
 
@@ -105,9 +104,10 @@ class Steps:
             "account of yours is touched, nothing leaves this machine, and everything lives in a "
             "temporary home.",
         )
-        with self._stage.picture(lambda: self._waiting("Starting it and filling it …")):
-            made = await self._fill_cloud()
-        self._stage.console.print(_inventory(made))
+        made: Counter[str] = Counter()
+        waiting = Spinner("dots", Text("Starting it and filling it …"))
+        with self._stage.picture(lambda: _inventory(made) if made else waiting):
+            made += await self._fill_cloud()
         accounts = " and ".join(f"{one.alias} ({one.account_id})" for one in ACCOUNTS)
         self._stage.done(f"{made.total()} resources of {len(made)} types in {accounts}")
         await self._stage.pause(LOOK_SECONDS)
@@ -219,7 +219,7 @@ class Steps:
             await self._fetch_lenses()
         questions = self._stage.questions[asked:]
         self._require(bool(questions), "a question before the command is run")
-        self.refused = any(choice != question.choices[0] for question, choice in questions)
+        self.refused = any(choice != question.yes for question, choice in questions)
         output = self._proposal().output
         if self.refused:
             self._require(output is None, "that a refused command is not run")
@@ -343,9 +343,6 @@ class Steps:
             lenses=self._lenses,
             status=progress_line(work) if self._busy and work is not None else None,
         )
-
-    def _waiting(self, text: str) -> RenderableType:
-        return Spinner("dots", text=Text(text)) if self._stage.console.is_terminal else Text(text)
 
     def _line_of(self, command: Command) -> int:
         return self._editor.buffer.position(command.span.start).line

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
+from cloudops_ls import logs
 from cloudops_ls.demo.sandbox import Sandbox
 from cloudops_ls.demo.stage import Stage
 from cloudops_ls.demo.steps import Steps
@@ -39,6 +41,8 @@ def run_demo(*, yes: bool, keep: bool, pace: float) -> int:
     int
         0 when every step was observed, 1 when not, 128 + signal number when interrupted.
     """
+    # Library logs on the terminal would tear the pictures, and may carry the runbook's text.
+    logs.configure(logging.NullHandler())
     console = Console(highlight=False)
     stage = Stage(console, pace=pace if console.is_terminal else 0.0, yes=yes)
     demo = _Demo(stage, keep=keep)

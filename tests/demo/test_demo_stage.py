@@ -11,8 +11,9 @@ from rich.console import Console
 
 from cloudops_ls.demo.editor import Question
 from cloudops_ls.demo.stage import Stage
+from cloudops_ls.lsp.confirming import REFUSE
 
-QUESTION = Question("Stop pg-instance-main1?", ("Run [now]", "Cancel"))
+QUESTION = Question("Stop pg-instance-main1?", (REFUSE, "Run [now]"))
 
 
 def stage(*, yes: bool = False) -> Stage:
@@ -38,15 +39,15 @@ def typed(monkeypatch):
         yield type_
 
 
-@pytest.mark.parametrize("line", ["1", "Run [now]", "run [NOW]"])
+@pytest.mark.parametrize("line", ["2", "Run [now]", "run [NOW]"])
 async def test_the_number_or_the_words_of_a_choice_choose_it(typed, line) -> None:
     typed(line + "\n")
     assert await stage().answer(QUESTION) == "Run [now]"
 
 
 async def test_nonsense_is_asked_again(typed) -> None:
-    typed("perhaps\n3\n2\n")
-    assert await stage().answer(QUESTION) == "Cancel"
+    typed("perhaps\n3\n1\n")
+    assert await stage().answer(QUESTION) == REFUSE
 
 
 @pytest.mark.parametrize("line", ["\n", ""], ids=["empty line", "end of input"])
@@ -58,10 +59,10 @@ async def test_no_answer_closes_the_question(typed, line) -> None:
 
 
 async def test_two_questions_take_one_line_each(typed) -> None:
-    typed("1\n2\n")
+    typed("2\n1\n")
     shown = stage()
     assert await shown.answer(QUESTION) == "Run [now]"
-    assert await shown.answer(QUESTION) == "Cancel"
+    assert await shown.answer(QUESTION) == REFUSE
 
 
 async def test_yes_answers_itself_and_says_so() -> None:

@@ -161,8 +161,15 @@ def test_a_refused_command_is_not_run_and_the_demo_says_so(demo) -> None:
     demo.assert_no_trace()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("moment", ["A stand-in AWS", "Scan the estate", "Write what you want"])
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        ("A stand-in AWS", signal.SIGINT),
+        ("Scan the estate", signal.SIGHUP),
+        ("Scan the estate", signal.SIGINT),
+        ("Write what you want", signal.SIGTERM),
+    ],
+)
 def test_an_interrupted_demo_leaves_nothing(demo, number, moment) -> None:
     demo.start("--yes")
     demo.read_until(moment)
