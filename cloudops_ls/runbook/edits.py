@@ -139,9 +139,9 @@ def set_output(runbook: Runbook, command: Command, output: OutputText) -> TextEd
         edit = TextEdit(old.span, text)
     else:
         place = _output_place(block, command)
-        gap = _gap_below(runbook, place, newline)
-        # A fence needs no blank line below it at the end of the text, only an end of its line.
-        gap = newline if place == len(runbook.text) else gap
+        below = runbook.lines.line_of(place) + 1
+        blank = runbook.text[place:] and not _content(runbook, below).strip(" \t")
+        gap = "" if blank else newline
         edit = TextEdit(Span(place, place), newline * 2 + text + gap)
     _check_output(runbook, edit, command, clean_word(output.execution_id), content)
     return edit
@@ -174,9 +174,12 @@ def _gap_below(runbook: Runbook, end: int, newline: str) -> str:
     line = lines.line_of(end)
     if line + 1 >= lines.line_count:
         return newline * 2
-    below = runbook.text[lines.line_start(line + 1) : lines.line_end(line + 1)]
-    blank = not below.strip(" \t") and line + 2 < lines.line_count
+    blank = not _content(runbook, line + 1).strip(" \t") and line + 2 < lines.line_count
     return "" if blank else newline
+
+
+def _content(runbook: Runbook, line: int) -> str:
+    return runbook.text[runbook.lines.line_start(line) : runbook.lines.line_end(line)]
 
 
 def _check_reply(runbook: Runbook, edit: TextEdit, turn: UserTurn, composed: ComposedReply) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from cloudops_ls.runbook.blocks import read_blocks
 from cloudops_ls.runbook.digest import digest
 from cloudops_ls.runbook.fences import LogicalLine, is_aws, logical_lines
 from cloudops_ls.runbook.structure import ASSISTANT
-from cloudops_ls.runbook.text import Span, normalize_newlines
+from cloudops_ls.runbook.text import LineIndex, Span, normalize_newlines
 from cloudops_ls.runbook.writing import clean, fenced
 
 # A first line that means something only at the beginning of a line goes below the marker.
@@ -54,19 +55,26 @@ class ComposedReply:
 def compose(reply: ReplyText) -> ComposedReply:
     """Return the lines that `reply` is written as."""
     said = [clean(reply.body).strip("\n")]
-    commands = []
-    for command in reply.commands:
-        plain = _runnable(command)
-        if plain is not None:
-            commands.append(tuple(fenced(plain, "aws")))
-        else:
-            shown = clean(command).strip("\n")
-            said.append("\n".join((_NOT_RUNNABLE, "", *fenced(shown, "text"))))
+    shown = [clean(command).strip("\n") for command in reply.commands if not _runnable(command)]
+    if shown:
+        said.append("\n".join((*_closing(said[0]), _NOT_RUNNABLE)))
+    said += ("\n".join(fenced(command, "text")) for command in shown)
+    runnable = [plain for command in reply.commands if (plain := _runnable(command))]
     body = "\n\n".join(part for part in said if part.strip())
     first = f"{ASSISTANT}\n\n" if _BLOCK_BEGINNING.match(body) else f"{ASSISTANT} "
     lines = (first + body).split("\n")
     quote = tuple(f"> {line}".rstrip(" \t") for line in lines)
-    return ComposedReply(quote, tuple(commands))
+    return ComposedReply(quote, tuple(tuple(fenced(plain, "aws")) for plain in runnable))
+
+
+def _closing(body: str) -> tuple[str, ...]:
+    """Return the line that closes a fence left open at the end of `body`, so that it ends there."""
+    lines = LineIndex(body)
+    found = read_blocks(lines, 0)
+    if not found.blocks or found.blocks[-1].closed:
+        return ()
+    mark = body[lines.line_start(found.starts[-1]) :].lstrip(" ")[:1]
+    return (mark * found.blocks[-1].level, "")
 
 
 def runnable_commands(reply: ReplyText) -> tuple[str, ...]:
@@ -91,7 +99,7 @@ def _runnable(command: str) -> str | None:
     A command with characters that `clean` would take out is not repaired: what is run must be
     what was proposed.
     """
-    plain = normalize_newlines(command).strip()
+    plain = normalize_newlines(command).strip(" \t\n")
     line = _one_line(plain)
     if line is None or clean(plain) != plain:
         return None
