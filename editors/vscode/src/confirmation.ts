@@ -11,15 +11,17 @@ const NO: MessageActionItem = { title: "No" };
  * Asks the server's question and returns the chosen action, or null for No.
  *
  * Questions are modal: a notification hides itself while the server still waits for the answer.
- * Enter answers with the first button, so that a warning puts No there.
+ * Enter answers with the first button. The server puts a refusal there where a Yes has
+ * consequences; where a warning offers nothing but a Yes, we do.
  */
 export async function confirm(params: ShowMessageRequestParams): Promise<MessageActionItem | null> {
   const actions = params.actions ?? [];
   const [message = "", ...rest] = params.message.split(/\r\n|\r|\n/);
   const options = { modal: true, detail: rest.join("\n").trim() };
-  const answer =
-    params.type === MessageType.Info
-      ? await vscode.window.showInformationMessage(message, options, ...actions)
-      : await vscode.window.showWarningMessage(message, options, NO, ...actions);
+  if (params.type === MessageType.Info) {
+    return (await vscode.window.showInformationMessage(message, options, ...actions)) ?? null;
+  }
+  const offered = actions.length === 1 ? [NO, ...actions] : actions;
+  const answer = await vscode.window.showWarningMessage(message, options, ...offered);
   return answer === undefined || answer === NO ? null : answer;
 }

@@ -69,7 +69,19 @@ async function start(): Promise<void> {
       pattern: "**/*.cloudops.md",
     })),
     outputChannel: output,
-    middleware: { handleWorkDoneProgress: progress.handle, executeCommand },
+    middleware: {
+      handleWorkDoneProgress: progress.handle,
+      executeCommand,
+      workspace: {
+        // The change that replaces this server is not for it any more.
+        didChangeConfiguration: async (sections, next) => {
+          await queue;
+          if (client === started) {
+            await next(sections);
+          }
+        },
+      },
+    },
   };
   // The id is also the prefix of the setting `cloudops.trace.server`.
   const started = new LanguageClient("cloudops", "CloudOps", server, options);
