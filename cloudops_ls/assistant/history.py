@@ -47,7 +47,7 @@ def chat_turn(message: Message) -> ChatTurn:
     choices: tuple[Choice, ...] = ()
     if message.role is Role.ASSISTANT:
         stored = message.metadata.get(KIND)
-        kind = ReplyKind(stored) if stored in set(ReplyKind) else None
+        kind = ReplyKind(stored) if stored in list(ReplyKind) else None
         try:
             choices = _CHOICES.validate_python(message.metadata.get(CHOICES, ()))
         except ValidationError:

@@ -77,6 +77,7 @@ class Plan:
         """
         steps: list[Step] = []
         told: list[str] = []
+        noted: set[str] = set()
         for planned in self.planned:
             resource = planned.resource
             step = self._step(planned)
@@ -86,7 +87,7 @@ class Plan:
                 told.append(f"{code_span(resource.name)} is left for a second request.")
             else:
                 steps.append(step)
-                told.append(self._explain(planned))
+                told.append(self._explain(planned, noted))
         if ignored and steps:
             words = joined([code_span(word.lower()) for word in ignored])
             told.append(f"I planned nothing for {words}: I did not see what it is about.")
@@ -117,14 +118,18 @@ class Plan:
         kind = self.catalog.get(resource.resource_type)
         return kind.actions.get(name) if kind is not None else None
 
-    def _explain(self, planned: Planned) -> str:
-        """Say what the resource is, what the action does to it, and what undoes it."""
+    def _explain(self, planned: Planned, noted: set[str]) -> str:
+        """Say what the resource is, what the action does to it, and what undoes it.
+
+        Notes are told once and then stand in ``noted``.
+        """
         resource = planned.resource
         action = self._action(resource, planned.action)
         if action is None or action.access is Access.READ:
             few = len(self.planned) <= _MOST_CARDS
             return card(resource, self.catalog) if few else sentence(resource, self.catalog)
-        facts = list(action.notes)
+        facts = [note for note in action.notes if note not in noted]
+        noted.update(facts)
         inverse = self._action(resource, action.inverse) if action.inverse else None
         if inverse is not None:
             facts.append(f"Undone by {code_span(self._command(resource, inverse))}.")

@@ -67,10 +67,25 @@ class ReplyKind(StrEnum):
 
 
 class _Data(BaseModel):
+    """What a request consists of: fields that a peer does not know are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _ReplyData(BaseModel):
+    """What a reply consists of: an unknown field may mean something that nobody would see."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Choice(_Data):
+def _require_kind(schema: dict[str, JsonValue]) -> None:
+    """Only Python code may leave ``kind`` out."""
+    required = schema.setdefault("required", [])
+    if isinstance(required, list):
+        required.insert(0, "kind")
+
+
+class Choice(_ReplyData):
     """One answer that a clarification offers."""
 
     label: str = Field(min_length=1, max_length=MAX_LABEL)
@@ -186,7 +201,7 @@ Command = Annotated[
 ]
 
 
-class Step(_Data):
+class Step(_ReplyData):
     """One command to review and run."""
 
     command: Command
@@ -195,7 +210,11 @@ class Step(_Data):
     """Why it is proposed; Markdown."""
 
 
-class CommandsReply(_Data):
+class _KindOfReply(_ReplyData):
+    model_config = ConfigDict(json_schema_extra=_require_kind)
+
+
+class CommandsReply(_KindOfReply):
     """Reply kind A: commands for the operator to review, in the order they should run."""
 
     kind: Literal[ReplyKind.COMMANDS] = ReplyKind.COMMANDS
@@ -204,7 +223,7 @@ class CommandsReply(_Data):
     steps: tuple[Step, ...] = Field(min_length=1, max_length=MAX_STEPS)
 
 
-class InformationReply(_Data):
+class InformationReply(_KindOfReply):
     """Reply kind B: an answer without anything to run."""
 
     kind: Literal[ReplyKind.INFORMATION] = ReplyKind.INFORMATION
@@ -212,7 +231,7 @@ class InformationReply(_Data):
     """Markdown."""
 
 
-class ClarificationReply(_Data):
+class ClarificationReply(_KindOfReply):
     """Reply kind C: a question; the operator's answer continues the conversation."""
 
     kind: Literal[ReplyKind.CLARIFICATION] = ReplyKind.CLARIFICATION
@@ -234,7 +253,5 @@ REPLY: Final[TypeAdapter[CommandsReply | InformationReply | ClarificationReply]]
 
 class Delta(_Data):
     """Data of a ``delta`` event: more of the text, shown while the reply is being made."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     text: str
