@@ -170,7 +170,7 @@ class CommandParser:
         if isinstance(command, cli.ServiceCommand):
             return self._service(words, values, options, name, command, rest)
         if name == "s3":
-            return self._custom(words, options, (name,), command, rest)
+            return self._custom(words, values, options, (name,), command, rest)
         raise _own_command(name, words)
 
     def _service(
@@ -457,6 +457,7 @@ class CommandParser:
     def _custom(
         self,
         words: tuple[str, ...],
+        values: argparse.Namespace,
         options: GlobalOptions,
         path: tuple[str, ...],
         command: Any,
@@ -482,7 +483,9 @@ class CommandParser:
         if getattr(given, "help", None):
             raise CommandError(ErrorKind.UNSUPPORTED, _HELP, fix=_IN_TERMINAL)
         if chosen := getattr(given, "subcommand", None):
-            return self._custom(words, options, (*path, chosen), subcommands[chosen], unknown)
+            return self._custom(
+                words, values, options, (*path, chosen), subcommands[chosen], unknown
+            )
         if subcommands:
             raise CommandError(
                 ErrorKind.MISSING_COMMAND,
@@ -511,7 +514,7 @@ class CommandParser:
                 )
                 continue
             parameters[argument.name] = plain(value)
-        files += _s3_files(path[-1], parameters, words)
+        files += [*_s3_files(path[-1], parameters, words), *_global_files(values)]
         return ParsedCommand(
             argv=words,
             service=path[0],

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+import pytest
+
+from cloudops_ls.commands.model import AccessLevel
+from cloudops_ls.commands.shell import split
+
+if TYPE_CHECKING:
+    from cloudops_ls.commands.classify import Classifier
+    from cloudops_ls.commands.parser import CommandParser
+
+TOOLS = Path(__file__).parents[2] / "tools"
+OVERRIDES = tomllib.loads(
+    files("cloudops_ls.commands").joinpath("data", "overrides.toml").read_text()
+)
+# Written down here on purpose, and not taken from the generator's own table.
+CHANGES = re.compile(
+    r"(BatchDelete|Delete|Create|Put|Update|Start|Stop|Reboot|Terminate|Modify|Attach|Detach|Purge|"
+    r"Remove|Revoke|Authorize|Associate|Disassociate|Enable|Disable|Register|Deregister|Run|Send|"
+    r"Restore|Reset|Release|Allocate|Cancel|Import|Replace|Rotate|Set|Tag|Untag|Invoke|Execute)"
+    r"(?=[A-Z0-9]|$)"
+)
+
+
+@pytest.fixture(scope="module")
+def operations() -> list[tuple[str, str]]:
+    session = botocore.session.Session()
+    return [
+        (service, operation)
+        for service in session.get_available_services()
+        for operation in session.get_service_model(service).operation_names
+    ]
+
+
+def test_every_operation_of_the_installed_botocore_is_in_the_table(
+    classifier: Classifier, operations: list[tuple[str, str]]
+) -> None:
+    table = classifier._table["services"]
+    listed = {
+        (service, name)
+        for service, by_level in table.items()
+        for names in by_level.values()
+        for name in names.split()
+    }
+    assert not set(operations) - listed
+    unknown = [each for each in operations if classifier.level(*each) is AccessLevel.UNKNOWN]
+    assert len(unknown) < len(operations) * 0.01
+
+
+def test_no_operation_that_says_it_changes_something_counts_as_a_read(
+    classifier: Classifier, operations: list[tuple[str, str]]
+) -> None:
+    reviewed = {
+        *OVERRIDES["reads_with_mutating_names"]["operations"],
+        *OVERRIDES["levels"]["read"],
+    }
+    wrong = [
+        f"{service}:{operation}"
+        for service, operation in operations
+        if CHANGES.match(operation)
+        and classifier.level(service, operation) is AccessLevel.READ
+        and f"{service}:{operation}" not in reviewed
+    ]
+    assert wrong == []
+
+
+def test_what_deletes_is_at_least_destructive(
+    classifier: Classifier, operations: list[tuple[str, str]]
+) -> None:
+    reviewed = set(OVERRIDES["levels"]["write"])
+    wrong = [
+        f"{service}:{operation}"
+        for service, operation in operations
+        if re.match(r"(Delete|Terminate|Purge)[A-Z]", operation)
+        and classifier.level(service, operation)
+        not in (AccessLevel.DESTRUCTIVE, AccessLevel.PERMISSIONS)
+        and f"{service}:{operation}" not in reviewed
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "level"),
+    [
+        ("ec2", "DescribeInstances", AccessLevel.READ),
+        ("ec2", "StopInstances", AccessLevel.WRITE),
+        ("ec2", "TerminateInstances", AccessLevel.DESTRUCTIVE),
+        ("ec2", "AuthorizeSecurityGroupIngress", AccessLevel.PERMISSIONS),
+        ("rds", "DeleteDBInstance", AccessLevel.DESTRUCTIVE),
+        ("s3", "ListObjectsV2", AccessLevel.READ),
+        ("s3", "DeleteObjects", AccessLevel.DESTRUCTIVE),
+        ("s3", "PutBucketPolicy", AccessLevel.PERMISSIONS),
+        ("iam", "AttachRolePolicy", AccessLevel.PERMISSIONS),
+        ("sqs", "PurgeQueue", AccessLevel.DESTRUCTIVE),
+        ("sqs", "ReceiveMessage", AccessLevel.WRITE),
+        ("kms", "ScheduleKeyDeletion", AccessLevel.DESTRUCTIVE),
+        ("lambda", "Invoke", AccessLevel.WRITE),
+        ("logs", "StartQuery", AccessLevel.READ),
+        ("sts", "GetCallerIdentity", AccessLevel.READ),
+        ("no-such-service", "ListThings", AccessLevel.UNKNOWN),
+        ("ec2", "NoSuchOperation", AccessLevel.UNKNOWN),
+    ],
+)
+def test_known_operations(
+    classifier: Classifier, service: str, operation: str, level: AccessLevel
+) -> None:
+    assert classifier.level(service, operation) is level
+
+
+@pytest.mark.parametrize(
+    ("text", "level", "secret"),
+    [
+        ("aws secretsmanager get-secret-value --secret-id x", "read", True),
+        ("aws secretsmanager describe-secret --secret-id x", "read", False),
+        ("aws ssm get-parameter --name x", "read", False),
+        ("aws ssm get-parameter --name x --no-with-decryption", "read", False),
+        ("aws ssm get-parameter --name x --with-decryption", "read", True),
+        ("aws ssm get-parameters-by-path --path / --with-decryption", "read", True),
+        ("aws ssm get-parameter --name x --cli-input-json file://x", "read", True),
+        ("aws ec2 get-password-data --instance-id i-1", "read", True),
+        ("aws sts get-session-token", "read", True),
+        (
+            "aws sts assume-role --role-arn arn:aws:iam::1:role/r12345 --role-session-name s1",
+            "write",
+            True,
+        ),
+        ("aws ecr get-authorization-token", "read", True),
+        ("aws iam create-access-key", "permissions", True),
+        ("aws kms decrypt --ciphertext-blob x", "write", True),
+        ("aws redshift get-cluster-credentials --db-user u --cluster-identifier c", "write", True),
+        ("aws s3 ls", "read", False),
+        ("aws s3 presign s3://b/k", "read", True),
+        ("aws s3 cp x s3://b/k", "write", False),
+        ("aws s3 sync x s3://b/k", "write", False),
+        ("aws s3 sync x s3://b/k --delete", "destructive", False),
+        ("aws s3 rm s3://b/k", "destructive", False),
+        ("aws ec2 wait instance-running --instance-ids i-1", "read", False),
+    ],
+)
+def test_commands(
+    parser: CommandParser, classifier: Classifier, text: str, level: str, secret: bool
+) -> None:
+    found = classifier.classify(parser.parse(split(text).argv))
+    assert (found.access.value, found.reveals_secret) == (level, secret)
+
+
+def test_the_table_was_made_from_what_is_installed(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(TOOLS), *sys.path])
+    import generate_access_levels as generator  # type: ignore[import-not-found]
+
+    made_from: dict[str, Any] = classifier._table["made_from"]
+    assert made_from == generator.made_from(), "run tools/generate_access_levels.py"
