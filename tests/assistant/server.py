@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Mapping, Sequence
 
 COMMANDS = {
@@ -79,10 +80,25 @@ def event(name: str, data: Any) -> bytes:
     return f"event: {name}\ndata: {text}\n\n".encode()
 
 
-class CloudOpsTestServer:
-    """Serves in threads until ``close``."""
+class _QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
 
-    def __init__(self, *answers: Answer) -> None:
+    def handle_error(self, *_request: object) -> None:
+        """Clients that go away are part of the tests."""
+
+
+class CloudOpsTestServer:
+    """Serves in threads until ``close``.
+
+    Parameters
+    ----------
+    answers
+        As for ``script``; by default a piece of information.
+    tls
+        Serve https with this.
+    """
+
+    def __init__(self, *answers: Answer, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[ReceivedRequest] = []
         self.bytes_sent = 0
         self.client_left = threading.Event()
@@ -101,14 +117,19 @@ class CloudOpsTestServer:
             def log_message(self, *_args: object) -> None:
                 return
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _QuietServer(("127.0.0.1", 0), Handler)
+        self._scheme = "https" if tls else "http"
+        if tls:
+            # The handshake happens in the connection's own thread, at its first read.
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     def script(self, *answers: Answer) -> None:
         with self._lock:

@@ -6,11 +6,17 @@ import asyncio
 import json
 import resource
 import socket
+import ssl
 import time
 from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from cloudops_ls.assistant.base import (
     AssistantBadReply,
@@ -30,6 +36,7 @@ from .server import CLARIFICATION, COMMANDS, INFORMATION, Answer, CloudOpsTestSe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from cloudops_ls.assistant.base import AssistantEvent
 
@@ -455,6 +462,49 @@ async def test_an_unusable_proxy_setting_is_named(
     client = HttpAssistant("https://assistant.invalid", timings=FAST)
     with pytest.raises(CloudOpsError, match="HTTPS_PROXY"):
         await ask(client)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A key and a certificate for 127.0.0.1 that nobody has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "assistant.test")])
+    today = datetime.now(UTC)
+    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(alternative, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "server.pem"
+    file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    return file
+
+
+async def test_only_trusted_certificates_are_spoken_to(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    with CloudOpsTestServer(tls=tls) as server:
+        client = HttpAssistant(server.url, lambda: TOKEN, FAST)
+        with pytest.raises(AssistantUnreachable, match=r"certificate.*SSL_CERT_FILE"):
+            await ask(client)
+        await client.aclose()
+        assert server.requests == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        client = HttpAssistant(server.url, lambda: TOKEN, FAST)
+        assert await ask(client)
+        await client.aclose()
 
 
 async def test_errors_hold_nothing_of_request_or_answer(
