@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from cloudops_ls.home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cloudops_ls.assistant.base import Assistant
+    from cloudops_ls.commands.approval import ApprovalBook
+    from cloudops_ls.commands.model import CheckedCommand
     from cloudops_ls.config import SettingProblem, Settings
+    from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.names import NameIndex
     from cloudops_ls.lsp.dependencies import Dependencies
+    from cloudops_ls.storage.resource import Resource
     from cloudops_ls.storage.service import StorageService
     from cloudops_ls.worker.client import WorkerClient
     from cloudops_ls.worker.service import WorkerService
@@ -97,6 +101,23 @@ def language_server_dependencies(home: Home) -> Dependencies:
 
         return NameIndex.build(rows)
 
+    def approvals() -> ApprovalBook:
+        from cloudops_ls.commands.approval import ApprovalBook
+
+        return ApprovalBook()
+
+    def undo_of(
+        checked: CheckedCommand, resources: Sequence[Resource], catalog: Catalog
+    ) -> str | None:
+        from cloudops_ls.commands.inverse import inverse_of
+
+        return inverse_of(checked, resources, catalog)
+
+    def catalog() -> Catalog:
+        from cloudops_ls.estate.catalog.loader import Catalog
+
+        return Catalog.load()
+
     return Dependencies(
         home=home,
         load_settings=settings,
@@ -104,6 +125,9 @@ def language_server_dependencies(home: Home) -> Dependencies:
         connect_worker=lambda notified, lost: connect_worker(home, notified, lost),
         build_assistant=build_assistant,
         build_names=names,
+        build_approvals=approvals,
+        undo_of=undo_of,
+        load_catalog=catalog,
     )
 
 
@@ -112,6 +136,31 @@ def open_storage(home: Home) -> StorageService:
     from cloudops_ls.storage.service import StorageService
 
     return StorageService.open(home)
+
+
+def worker_service(
+    home: Home, settings: Settings, notify: Callable[[str, dict[str, Any]], None]
+) -> WorkerService:
+    """Build everything the worker owns.
+
+    Raises
+    ------
+    CloudOpsError
+        The store cannot be opened.
+    """
+    from cloudops_ls.aws.sessions import SessionFactory
+    from cloudops_ls.commands.check import CommandChecker
+    from cloudops_ls.commands.classify import Classifier
+    from cloudops_ls.commands.parser import CommandParser
+    from cloudops_ls.estate.catalog.loader import Catalog
+    from cloudops_ls.estate.scanner import Scanner
+    from cloudops_ls.worker.service import WorkerService
+
+    storage = open_storage(home)
+    sessions = SessionFactory()
+    scanner = Scanner(sessions, Catalog.load(), storage.estate, workers=settings.estate.concurrency)
+    checker = CommandChecker(CommandParser(), Classifier(), storage.estate.find)
+    return WorkerService(storage, sessions, scanner, checker, notify)
 
 
 def connect_worker(
@@ -156,9 +205,9 @@ def build_assistant(settings: Settings) -> Assistant:
             timings=HttpTimings(total=settings.assistant.timeout_seconds),
         )
     from cloudops_ls.assistant.builtin import BuiltinAssistant
-    from cloudops_ls.estate.catalog.loader import load_catalog
+    from cloudops_ls.estate.catalog.loader import Catalog
 
-    return BuiltinAssistant(load_catalog())
+    return BuiltinAssistant(Catalog.load())
 
 
 def assistant_token() -> str | None:

@@ -70,7 +70,7 @@ class EstateSettings(_Section):
     profiles: tuple[str, ...] = ()
     """Profiles to scan; empty means the selected profile alone."""
     regions: tuple[str, ...] = ()
-    """Regions to scan; empty means the regions enabled in each account."""
+    """Regions to scan; empty means each profile's own region."""
     types: tuple[str, ...] = ()
     """Catalog types to scan; empty means all."""
     concurrency: int = Field(default=16, ge=1, le=64)

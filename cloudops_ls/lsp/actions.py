@@ -31,7 +31,9 @@ def code_actions(
             types.CodeAction(title=run.title, kind=types.CodeActionKind.QuickFix, command=run)
         )
         copy = types.Command(
-            title="Copy command", command=command_ids.COPY_COMMAND, arguments=[{"text": command.text}]
+            title="Copy command",
+            command=command_ids.COPY_COMMAND,
+            arguments=[{"text": command.text}],
         )
         actions.append(
             types.CodeAction(title=copy.title, kind=types.CodeActionKind.Empty, command=copy)
@@ -74,7 +76,7 @@ async def resolve_lens(session: Session, lens: types.CodeLens) -> types.CodeLens
     title = "▶ Run"
     try:
         if document is not None:
-            checked = await check(session, document, place["text"])
+            checked = (await check(session, document, place["text"])).command
             secret = " · reveals a secret" if checked.reveals_secret else ""
             title = f"▶ Run · {checked.access} · {checked.risk.level} risk{secret}"
     except CloudOpsError as error:

@@ -11,6 +11,7 @@ from cloudops_ls.errors import CloudOpsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+
 class _Arguments(BaseModel):
     model_config = ConfigDict(frozen=True)
 

@@ -152,9 +152,7 @@ async def _reply(assistant: Assistant, request: AssistantRequest, work: WorkDone
     raise AssistantBadReply("The assistant ended without a reply", fix="Ask again")
 
 
-def _named(
-    session: Session, document: RunbookDocument, turn: UserTurn
-) -> list[NamedResource]:
+def _named(session: Session, document: RunbookDocument, turn: UserTurn) -> list[NamedResource]:
     end = turn.attachments.end if turn.attachments is not None else turn.span.end
     mentions = find_mentions(document.source, session.names, Span(turn.span.start, end))
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudops_ls.commands.model import CheckedCommand
@@ -12,9 +13,25 @@ if TYPE_CHECKING:
     from cloudops_ls.lsp.session import Session
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A checked command and what it needs to run.
+
+    Attributes
+    ----------
+    command
+        Exactly what would run.
+    environment
+        Variables that lead to the profile files, where the usual ones are damaged.
+    """
+
+    command: CheckedCommand
+    environment: dict[str, str]
+
+
 async def check(
     session: Session, document: RunbookDocument, text: str, *, identify: bool = False
-) -> CheckedCommand:
+) -> Checked:
     """Return the validated and classified command.
 
     Parameters
@@ -40,4 +57,4 @@ async def check(
             "identify": identify,
         },
     )
-    return CheckedCommand.model_validate(answer)
+    return Checked(CheckedCommand.model_validate(answer["command"]), answer["environment"])

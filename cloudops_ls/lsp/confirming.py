@@ -43,9 +43,7 @@ async def confirm(
         subject = ", ".join(resource.name for resource in resources) or checked.command
         questions.append((f"High risk. Really run this on {subject}?", f"Run on {subject}"))
     kind = (
-        types.MessageType.Info
-        if checked.risk.level is RiskLevel.LOW
-        else types.MessageType.Warning
+        types.MessageType.Info if checked.risk.level is RiskLevel.LOW else types.MessageType.Warning
     )
     for message, yes in questions:
         # The first choice answers to Enter in some editors, so it is never the dangerous one.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cloudops_ls.commands.approval import ApprovalBook
     from cloudops_ls.commands.model import CheckedCommand
     from cloudops_ls.config import SettingProblem, Settings
+    from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.names import NameIndex
     from cloudops_ls.home import Home
     from cloudops_ls.storage.resource import Resource
@@ -26,7 +27,9 @@ class ConnectWorker(Protocol):
         self,
         on_notification: Callable[[str, dict[str, Any]], None],
         on_lost: Callable[[], None],
-    ) -> WorkerClient: ...
+    ) -> WorkerClient:
+        """Return the connection; nothing is started yet."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class Dependencies:
         Makes the book that holds confirmations between question and run.
     undo_of
         Returns the inverse of a command on resources, None where there is no true one.
+    load_catalog
+        Reads the catalog of resource types.
     """
 
     home: Home
@@ -60,4 +65,5 @@ class Dependencies:
     build_assistant: Callable[[Settings], Assistant]
     build_names: Callable[[Iterable[Any]], NameIndex]
     build_approvals: Callable[[], ApprovalBook]
-    undo_of: Callable[[CheckedCommand, Sequence[Resource]], str | None]
+    undo_of: Callable[[CheckedCommand, Sequence[Resource], Catalog], str | None]
+    load_catalog: Callable[[], Catalog]

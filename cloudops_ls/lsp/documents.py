@@ -152,9 +152,7 @@ class RunbookDocument(TextDocument):
             edit = TextEdit(Span(start, max(start, end)), change.text)
         else:
             edit = _smallest_edit(self.source, change.text)
-        self._source = (
-            self.source[: edit.span.start] + edit.new_text + self.source[edit.span.end :]
-        )
+        self._source = self.source[: edit.span.start] + edit.new_text + self.source[edit.span.end :]
         self._index = self._index.replace(edit)
         if self._parsed is not None:
             self._pending.append(edit)
@@ -218,4 +216,3 @@ class RunbookWorkspace(Workspace):
         if isinstance(document, RunbookDocument):
             document.closed = True
         super().remove_text_document(doc_uri)
-

@@ -110,10 +110,10 @@ def _applied(text: str, edits: Sequence[TextEdit]) -> str:
     return text
 
 
-async def _settle(document: RunbookDocument, expected: str, timeout: float) -> bool:
+async def _settle(document: RunbookDocument, expected: str, seconds: float) -> bool:
     """Wait until the change that the edit caused has come back as ``didChange``."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout
+    deadline = loop.time() + seconds
     while document.source != expected:
         if document.closed or not await document.wait_for_change(deadline - loop.time()):
             return False

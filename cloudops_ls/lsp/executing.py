@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
 from cloudops_ls.commands.approval import approval_digest
-from cloudops_ls.commands.run import Chunk, Finished, run
+from cloudops_ls.commands.environment import command_environment
+from cloudops_ls.commands.run import Chunk, Finished, RunError, run
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.logs import logger
 from cloudops_ls.lsp.checking import check
 from cloudops_ls.lsp.confirming import confirm
 from cloudops_ls.lsp.guard import show
 from cloudops_ls.lsp.outputs import OutputWriter
-from cloudops_ls.lsp.progress import WorkCancelled, WorkDone
+from cloudops_ls.lsp.progress import WorkDone
 from cloudops_ls.storage.records import Execution, ExecutionStatus
 from cloudops_ls.worker import wire
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from cloudops_ls.commands.approval import Approval
     from cloudops_ls.commands.model import CheckedCommand
     from cloudops_ls.lsp.arguments import Place
+    from cloudops_ls.lsp.checking import Checked
     from cloudops_ls.lsp.documents import RunbookDocument
     from cloudops_ls.lsp.session import Session
     from cloudops_ls.runbook.model import Command
@@ -65,8 +69,8 @@ async def execute_command(session: Session, place: Place) -> dict[str, Any]:
     session.running.add(key)
     try:
         checked = await check(session, document, command.text, identify=True)
-        resources, undo = await _affected(session, checked)
-        approval = await confirm(session, document, checked, resources, undo)
+        resources, undo = await _affected(session, checked.command)
+        approval = await confirm(session, document, checked.command, resources, undo)
         if approval is None:
             return {"status": "refused"}
         return await _run(session, document, command, checked, approval)
@@ -74,9 +78,7 @@ async def execute_command(session: Session, place: Place) -> dict[str, Any]:
         session.running.discard(key)
 
 
-async def _affected(
-    session: Session, checked: CheckedCommand
-) -> tuple[list[Resource], str | None]:
+async def _affected(session: Session, checked: CheckedCommand) -> tuple[list[Resource], str | None]:
     """Return the resources that the command touches, and the command that takes it back."""
     found = await session.stored(
         lambda store: [store.estate.get_resource(arn) for arn in checked.resources]
@@ -89,9 +91,10 @@ async def _run(
     session: Session,
     document: RunbookDocument,
     command: Command,
-    checked: CheckedCommand,
+    check: Checked,
     approval: Approval,
 ) -> dict[str, Any]:
+    checked = check.command
     conversation = _conversation(document)
     execution = Execution(
         conversation_id=conversation,
@@ -115,7 +118,7 @@ async def _run(
     session.approvals.use(
         approval.token, approval_digest(checked, document.uri, document.version or 0)
     )
-    running = _Running(session, document, command, checked, execution)
+    running = _Running(session, document, command, check, execution)
     async with WorkDone(session, f"Running {checked.command}") as work:
         status, exit_status = await running.run(work)
         work.finish(status.value)
@@ -157,11 +160,12 @@ class _Running:
         session: Session,
         document: RunbookDocument,
         command: Command,
-        checked: CheckedCommand,
+        check: Checked,
         execution: Execution,
     ) -> None:
         self._session = session
-        self._checked = checked
+        self._checked = check.command
+        self._environment = command_environment(os.environ, extra=check.environment)
         self._execution = execution
         self._output = ""
         self._stored = 0
@@ -178,19 +182,21 @@ class _Running:
         streaming = asyncio.create_task(self._stream())
         finished: Finished | None = None
         error: str | None = None
+        unknown = False
         try:
-            finished = await work.run(self._consume(work))
-        except WorkCancelled:
-            error = "Cancelled by the operator"
-        except CloudOpsError as problem:
+            finished = await self._consume(work)
+        except RunError as problem:
             error = str(problem)
-            self._output += str(problem)
+            unknown = problem.outcome_unknown
         finally:
             streaming.cancel()
             await asyncio.gather(streaming, return_exceptions=True)
-        status, exit_status = self._verdict(finished, error)
+        status = _verdict(finished, unknown=unknown)
+        exit_status = finished.exit_status if finished is not None else None
         if finished is not None and finished.timed_out:
-            error = "Stopped: it took longer than commands.timeout_seconds"
+            error = "It was stopped: it took longer than the setting commands.timeout_seconds."
+        elif finished is not None and finished.truncated:
+            error = "The rest of the output was dropped: see commands.output_limit_bytes."
         await self._store_output()
         await self._update(status=status, exit_status=exit_status, error=error)
         text = self._visible(f"{self._output.rstrip()}\n{error}" if error else self._output)
@@ -203,22 +209,25 @@ class _Running:
             )
         return status, exit_status
 
-    async def _consume(self, work: WorkDone) -> Finished:
+    async def _consume(self, work: WorkDone) -> Finished | None:
         settings = self._session.settings.commands
         events = run(
             self._checked.argv,
+            environment=self._environment,
             timeout=settings.timeout_seconds,
             output_limit=settings.output_limit_bytes,
+            cancel=work.cancelled,
         )
-        async for event in events:
-            match event:
-                case Chunk(text=text):
-                    self._output += text
-                    if not self._checked.reveals_secret:
-                        work.report(_last_line(self._output))
-                case Finished():
-                    return event
-        raise CloudOpsError("The command ended without a result", fix="Run it again")
+        async with aclosing(events):
+            async for event in events:
+                match event:
+                    case Chunk(text=text):
+                        self._output += text
+                        if not self._checked.reveals_secret:
+                            work.report(_last_line(self._output))
+                    case Finished():
+                        return event
+        return None
 
     async def _stream(self) -> None:
         """Write what has come so far, at a pace that a reader and an editor can follow."""
@@ -248,17 +257,15 @@ class _Running:
             return _HIDDEN.format(id=self._execution.id)
         return output
 
-    @staticmethod
-    def _verdict(
-        finished: Finished | None, error: str | None
-    ) -> tuple[ExecutionStatus, int | None]:
-        if finished is None:
-            cancelled = error is not None and error.startswith("Cancelled")
-            return (ExecutionStatus.CANCELLED if cancelled else ExecutionStatus.FAILED), None
-        if finished.cancelled:
-            return ExecutionStatus.CANCELLED, finished.exit_status
-        ok = finished.exit_status == 0 and not finished.timed_out
-        return (ExecutionStatus.SUCCESS if ok else ExecutionStatus.FAILED), finished.exit_status
+
+def _verdict(finished: Finished | None, *, unknown: bool) -> ExecutionStatus:
+    if unknown:
+        return ExecutionStatus.UNKNOWN
+    if finished is not None and finished.cancelled:
+        return ExecutionStatus.CANCELLED
+    if finished is not None and finished.exit_status == 0 and not finished.timed_out:
+        return ExecutionStatus.SUCCESS
+    return ExecutionStatus.FAILED
 
 
 def _last_line(output: str) -> str:

@@ -53,28 +53,23 @@ async def ask(
     return title if title in choices else None
 
 
-def quiet(
-    fallback: R,
-) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
-    """Guard a request that the editor makes by itself, such as hover: log and fall back.
+def quiet(handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R | None]]:
+    """Guard a request that the editor makes by itself, such as hover: log, and answer nothing.
 
     Popping up a message on every keystroke would be worse than no answer.
     """
 
-    def decorate(handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-        @functools.wraps(handler)
-        async def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                return await handler(*args, **kwargs)
-            except CloudOpsError as error:
-                logger.info("%s: %s", handler.__name__, type(error).__name__)
-            except Exception:
-                logger.exception("%s failed", handler.__name__)
-            return fallback
+    @functools.wraps(handler)
+    async def guarded(*args: P.args, **kwargs: P.kwargs) -> R | None:
+        try:
+            return await handler(*args, **kwargs)
+        except CloudOpsError as error:
+            logger.info("%s: %s", handler.__name__, type(error).__name__)
+        except Exception:
+            logger.exception("%s failed", handler.__name__)
+        return None
 
-        return guarded
-
-    return decorate
+    return guarded
 
 
 def spoken(

@@ -47,7 +47,8 @@ async def watch_client(server: LanguageServer) -> None:
     client = server.process_id
     if not client:
         return
-    while _alive(client):
+    # Nothing portable reports the end of a process that is not a child.
+    while _alive(client):  # noqa: ASYNC110
         await asyncio.sleep(_WATCH_SECONDS)
     logs.logger.info("the editor's process is gone")
     # Not sys.exit: a thread blocked on the dead client's stdin would keep the process.

@@ -67,10 +67,6 @@ def _register_lifecycle(server: LanguageServer, session: Session) -> None:
         await _pull_settings(server, session)
         _ = session.settings
 
-    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
-    def did_change(_params: types.DidChangeTextDocumentParams) -> None:
-        """The document has taken the change already; see ``RunbookDocument``."""
-
     @server.feature(types.SHUTDOWN)
     async def shutdown(_params: None) -> None:
         await session.close()
@@ -106,7 +102,7 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
         # '-' must not be a trigger: it stands inside most names.
         types.CompletionOptions(trigger_characters=["@"], resolve_provider=True),
     )
-    @quiet(None)
+    @quiet
     async def completion(params: types.CompletionParams) -> types.CompletionList | None:
         from cloudops_ls.lsp.completion import complete
 
@@ -117,10 +113,10 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
     async def completion_resolve(item: types.CompletionItem) -> types.CompletionItem:
         from cloudops_ls.lsp.completion import resolve
 
-        return await quiet(item)(resolve)(session, item)
+        return await quiet(resolve)(session, item) or item
 
     @server.feature(types.TEXT_DOCUMENT_HOVER)
-    @quiet(None)
+    @quiet
     async def hover(params: types.HoverParams) -> types.Hover | None:
         from cloudops_ls.lsp.hover import hover
 
@@ -133,7 +129,7 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
             code_action_kinds=[types.CodeActionKind.QuickFix, types.CodeActionKind.Empty]
         ),
     )
-    @quiet(None)
+    @quiet
     async def code_action(
         params: types.CodeActionParams,
     ) -> list[types.CodeAction | types.Command] | None:
@@ -142,10 +138,8 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
         document = session.document(params.text_document.uri)
         return code_actions(document, params.range) if document else None
 
-    @server.feature(
-        types.TEXT_DOCUMENT_CODE_LENS, types.CodeLensOptions(resolve_provider=True)
-    )
-    @quiet(None)
+    @server.feature(types.TEXT_DOCUMENT_CODE_LENS, types.CodeLensOptions(resolve_provider=True))
+    @quiet
     async def code_lens(params: types.CodeLensParams) -> list[types.CodeLens] | None:
         from cloudops_ls.lsp.actions import code_lenses
 
@@ -156,7 +150,7 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
     async def code_lens_resolve(lens: types.CodeLens) -> types.CodeLens:
         from cloudops_ls.lsp.actions import resolve_lens
 
-        return await quiet(lens)(resolve_lens)(session, lens)
+        return await quiet(resolve_lens)(session, lens) or lens
 
 
 def _register_commands(server: LanguageServer, session: Session) -> None:

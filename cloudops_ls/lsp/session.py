@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lsprotocol import types
@@ -15,7 +16,7 @@ from cloudops_ls.lsp.documents import RunbookDocument, RunbookWorkspace
 from cloudops_ls.lsp.guard import show, show_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from pygls.lsp.server import LanguageServer
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cloudops_ls.commands.approval import ApprovalBook
     from cloudops_ls.commands.model import CheckedCommand
     from cloudops_ls.config import Settings
+    from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.names import NameIndex
     from cloudops_ls.home import Home
     from cloudops_ls.lsp.dependencies import Dependencies
@@ -65,8 +67,10 @@ class Session:
         self._names: NameIndex | None = None
         self._names_generation = -1
         self._reloading = asyncio.Lock()
-        self.cards: dict[str, str] = {}
-        """Rendered cards by ARN; emptied when the estate changes."""
+        self.resources: dict[str, Resource] = {}
+        """Resources read from the store, by ARN; emptied when the estate changes."""
+        self._catalog: Catalog | None = None
+        self._scan_watchers: list[Callable[[dict[str, Any]], None]] = []
         self._accounts: list[AccountRecord] = []
         self.kept_replies: dict[tuple[str, str], KeptReply] = {}
         """Answers whose place in the file was gone, by conversation and prompt."""
@@ -140,10 +144,15 @@ class Session:
             )
         return document
 
+    @property
+    def default_profile(self) -> str:
+        """The AWS profile of runbooks that name none."""
+        return self.settings.profile or os.environ.get("AWS_PROFILE") or "default"
+
     def profile_for(self, runbook: Runbook) -> str:
         """Return the AWS profile a runbook works with."""
         named = runbook.front_matter.values.get("profile") if runbook.front_matter else None
-        return named or self.settings.profile or os.environ.get("AWS_PROFILE") or "default"
+        return named or self.default_profile
 
     def region_for(self, runbook: Runbook) -> str | None:
         """Return the AWS region a runbook works in, None to leave it to the profile."""
@@ -183,6 +192,9 @@ class Session:
 
         if method == wire.ESTATE_CHANGED:
             self.spawn(self.reload_names())
+        elif method == wire.SCAN_PROGRESS:
+            for watcher in list(self._scan_watchers):
+                watcher(params)
         elif method == wire.WORKER_MESSAGE:
             text = str(params.get("message", ""))
             if text not in self._reported:
@@ -215,6 +227,22 @@ class Session:
         return self._assistants[key]
 
     @property
+    def catalog(self) -> Catalog:
+        """What is known about resource types."""
+        if self._catalog is None:
+            self._catalog = self._dependencies.load_catalog()
+        return self._catalog
+
+    @contextmanager
+    def watching_scan(self, watcher: Callable[[dict[str, Any]], None]) -> Iterator[None]:
+        """Call ``watcher`` with every step of the scan under way."""
+        self._scan_watchers.append(watcher)
+        try:
+            yield
+        finally:
+            self._scan_watchers.remove(watcher)
+
+    @property
     def approvals(self) -> ApprovalBook:
         """The operator's unused confirmations."""
         if self._approvals is None:
@@ -223,13 +251,21 @@ class Session:
 
     def undo_of(self, checked: CheckedCommand, resources: Sequence[Resource]) -> str | None:
         """Return the command that takes back what ``checked`` does, where there is one."""
-        return self._dependencies.undo_of(checked, resources)
+        return self._dependencies.undo_of(checked, resources, self.catalog)
 
     async def start(self) -> None:
         """Open the store and load the names; failures are shown, not raised."""
         try:
             _ = self.settings
             await self.reload_names()
+            recovered = await self.stored(lambda store: store.executions.recover())
+            if recovered:
+                show(
+                    self.server,
+                    f"{len(recovered)} commands were running when CloudOps ended, and nobody saw "
+                    "how they ended. None is run again: cloudops-ls executions list",
+                    types.MessageType.Warning,
+                )
         except CloudOpsError as error:
             show_error(self.server, error)
         except Exception:
@@ -246,7 +282,7 @@ class Session:
                 lambda store: self._dependencies.build_names(store.estate.names())
             )
             self._names_generation = generation
-            self.cards.clear()
+            self.resources.clear()
             self._accounts = await self.stored(lambda store: store.estate.accounts())
             logger.info("name index loaded, generation %d", generation)
         self.refresh_lenses()

@@ -30,7 +30,8 @@ class WorkerLostError(RetryableError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The background process stopped while it was working", fix="Do it again; a new one is started"
+            "The background process stopped while it was working",
+            fix="Do it again; a new one is started",
         )
 
 

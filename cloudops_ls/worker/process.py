@@ -92,6 +92,7 @@ class WorkerProcess:
         server = await asyncio.start_unix_server(self._connected, str(path))
         path.chmod(0o600)
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(_log_failure)
         logger.info("worker %d listens", os.getpid())
         try:
             await self._until_idle()
@@ -127,11 +128,12 @@ class WorkerProcess:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = JsonRPCServer(wire.WireProtocol, wire.plain_converter)
-        peer.feature(wire.HELLO)(self._hello)
+        # pygls marks its handlers, which bound methods do not allow.
+        peer.feature(wire.HELLO)(lambda params: self._hello(params))
         peer.feature(wire.STOP)(lambda _params: self._leave.set())
         for method in wire.SERVICE_METHODS:
             peer.feature(method)(self._handler(method))
-        peer.protocol.set_writer(writer)  # type: ignore[arg-type] # pygls does so itself
+        peer.protocol.set_writer(writer)
         self._peers.add(peer)
         try:
             await run_async(stop_event=self._stop, reader=reader, protocol=peer.protocol)
@@ -175,3 +177,9 @@ class WorkerProcess:
                 peer.protocol.notify(method, params)
 
         self._loop.call_soon_threadsafe(send)
+
+
+def _log_failure(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what failed outside of any request; the context's texts may hold user data."""
+    error = context.get("exception")
+    logger.error("a task failed", exc_info=error if isinstance(error, BaseException) else None)

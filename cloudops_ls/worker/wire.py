@@ -34,10 +34,9 @@ CANCEL_SCAN = "estate/cancelScan"
 SCAN_STATUS = "estate/scanStatus"
 SEARCH = "estate/search"
 REFRESH = "estate/refresh"
-IDENTITY = "estate/identity"
 CHECK = "commands/check"
 
-SERVICE_METHODS = (HEALTH, SCAN, CANCEL_SCAN, SCAN_STATUS, SEARCH, REFRESH, IDENTITY, CHECK)
+SERVICE_METHODS = (HEALTH, SCAN, CANCEL_SCAN, SCAN_STATUS, SEARCH, REFRESH, CHECK)
 
 SCAN_PROGRESS = "estate/scanProgress"
 """Notification: one step of a scan is done."""

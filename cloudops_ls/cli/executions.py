@@ -1,0 +1,52 @@
+"""``cloudops-ls executions``: what was run, and its whole output."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cloudops_ls.composition import open_storage
+from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.home import Home
+
+executions = typer.Typer(help="What was run from runbooks.", rich_markup_mode=None)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group to ``app``."""
+    app.add_typer(executions, name="executions")
+
+
+@executions.command("list")
+def list_executions(
+    limit: Annotated[int, typer.Option(help="At most so many, newest first.")] = 20,
+) -> None:
+    """List executions, newest first."""
+    table = Table("id", "status", "exit", "started", "account", "command")
+    with open_storage(Home.locate()) as storage:
+        for one in storage.executions.list(limit=limit):
+            table.add_row(
+                one.id,
+                one.status.value,
+                "" if one.exit_status is None else str(one.exit_status),
+                f"{one.started_at:%Y-%m-%d %H:%M:%S}" if one.started_at else "",
+                one.account_id or "",
+                escape(one.command),
+            )
+    Console().print(table)
+
+
+@executions.command("show")
+def show_execution(execution_id: str) -> None:
+    """Print the whole stored output of one execution, secrets included."""
+    with open_storage(Home.locate()) as storage:
+        found = storage.executions.get(execution_id)
+    if found is None:
+        raise CloudOpsError(
+            "There is no such execution", where=execution_id, fix="See cloudops-ls executions list"
+        )
+    typer.echo(found.output, nl=not found.output.endswith("\n"))

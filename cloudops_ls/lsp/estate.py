@@ -1,0 +1,103 @@
+"""``cloudops.scanEstate``, ``.syncStatus``, ``.searchResources`` and ``.resourceDetails``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+
+from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.lsp.cards import card_of, resource_of
+from cloudops_ls.lsp.guard import show
+from cloudops_ls.lsp.progress import WorkCancelled, WorkDone
+from cloudops_ls.worker import wire
+
+if TYPE_CHECKING:
+    from cloudops_ls.lsp.arguments import ResourceDetails, ScanEstate, SearchResources
+    from cloudops_ls.lsp.session import Session
+
+
+async def scan_estate(session: Session, scan: ScanEstate) -> dict[str, Any]:
+    """Scan AWS into the store, with progress and cancel.
+
+    Returns
+    -------
+    dict
+        Counts of ``resources``, ``scopes`` and ``failed`` ones, and the ``problems`` in words.
+    """
+    settings = session.settings
+    profiles = scan.profiles or settings.estate.profiles or (session.default_profile,)
+    params = {
+        "profiles": list(profiles),
+        "regions": list(scan.regions or settings.estate.regions),
+        "types": list(scan.types or settings.estate.types),
+    }
+    async with WorkDone(session, "Scanning AWS") as work:
+        with session.watching_scan(lambda progress: _report(work, progress)):
+            try:
+                result = await work.run(session.worker.request(wire.SCAN, params))
+            except WorkCancelled:
+                await session.worker.notify(wire.CANCEL_SCAN)
+                work.finish("Cancelled; what was found stays")
+                return {"status": "cancelled"}
+        await session.reload_names()
+        work.finish(f"{result['resources']:,} resources")
+    if result["problems"]:
+        more = len(result["problems"]) - 1
+        show(
+            session.server,
+            f"The scan found {result['resources']:,} resources, but {result['failed']} listings "
+            f"failed: {result['problems'][0]}"
+            + (f" And {more} more kinds of problem." if more else ""),
+            types.MessageType.Warning,
+        )
+    return {"status": "complete" if result["complete"] else "incomplete", **result}
+
+
+def _report(work: WorkDone, progress: dict[str, Any]) -> None:
+    total = max(int(progress["total"]), 1)
+    work.report(
+        f"{progress['resources']:,} resources · {progress['current']}",
+        100 * int(progress["done"]) // total,
+    )
+
+
+async def sync_status(session: Session) -> dict[str, Any]:
+    """Return how well the estate is known, scope by scope; from the store alone."""
+    return await session.stored(
+        lambda store: {
+            "resources": store.estate.count(),
+            "accounts": [account.model_dump(mode="json") for account in store.estate.accounts()],
+            "scopes": [scope.model_dump(mode="json") for scope in store.sync.scopes()],
+        }
+    )
+
+
+async def search_resources(session: Session, search: SearchResources) -> list[dict[str, Any]]:
+    """Search the estate; by name alone while the worker cannot be reached."""
+    params = {"query": search.query, "filters": search.filters, "limit": search.limit}
+    hits: list[dict[str, Any]] = await session.worker.request(wire.SEARCH, params)
+    return hits
+
+
+async def resource_details(session: Session, details: ResourceDetails) -> dict[str, Any]:
+    """Return one resource and its card.
+
+    Raises
+    ------
+    CloudOpsError
+        Nothing, or more than one thing, is called so.
+    """
+    entries = session.names.find(details.arn)
+    if len(entries) != 1:
+        raise CloudOpsError(
+            f"{len(entries) or 'No'} resources are called '{details.arn}'",
+            fix="Name it by its ARN, or scan the estate again",
+        )
+    resource = await resource_of(session, entries[0].arn)
+    if resource is None:
+        raise CloudOpsError(f"'{details.arn}' is gone", fix="Scan the estate again")
+    return {
+        "resource": resource.model_dump(mode="json"),
+        "card": await card_of(session, resource.arn),
+    }
