@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import secrets
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 RUNBOOK = "friday.cloudops.md"
 LEAVE_SECONDS = 10.0
-_POLL_SECONDS = 0.05
+_ANSWER_SECONDS = 5.0
+_POLL_SECONDS = 0.1
 
 SETTINGS: Mapping[str, Any] = {
     "profile": PRODUCTION.profile,
@@ -161,51 +163,44 @@ def sample_runbook() -> Path:
 
 
 async def _end_worker(home: Home) -> None:
-    """Ask the home's worker to leave, and see to it that it does."""
+    """Ask the home's worker to leave, and see to it that every one has left."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + LEAVE_SECONDS
+    await _ask_worker_to_leave(home)
+    while workers := _workers(home):
+        await asyncio.sleep(_POLL_SECONDS)
+        if loop.time() < deadline:
+            # One that was only just starting has not heard the request yet.
+            await _ask_worker_to_leave(home)
+            continue
+        for pid in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+async def _ask_worker_to_leave(home: Home) -> None:
     try:
         reader, writer = await asyncio.open_unix_connection(str(wire.socket_path(home)))
     except OSError:
         return
     try:
-        async with asyncio.timeout(LEAVE_SECONDS):
-            _send(writer, {"id": 1, "method": wire.HELLO, "params": {}})
-            pid = int((await _receive(reader))["result"]["pid"])
-            _send(writer, {"method": wire.STOP, "params": {}})
-    except (TimeoutError, OSError, asyncio.IncompleteReadError):
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            body = json.dumps({"jsonrpc": "2.0", "method": wire.STOP, "params": {}}).encode()
+            writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            await reader.read()
+    except (TimeoutError, OSError):
         return
     finally:
         writer.close()
-    deadline = asyncio.get_running_loop().time() + LEAVE_SECONDS
-    while _runs(pid):
-        if asyncio.get_running_loop().time() > deadline:
-            os.kill(pid, signal.SIGKILL)
-            return
-        await asyncio.sleep(_POLL_SECONDS)
 
 
-def _runs(pid: int) -> bool:
-    """Whether the process is there and not a zombie that nobody has collected."""
-    try:
-        os.kill(pid, 0)
-        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except ProcessLookupError:
-        return False
-    except OSError:
-        # No /proc here: then nothing is known about zombies either.
-        return not Path("/proc/self").exists()
-    return status.rpartition(")")[2].split()[0] != "Z"
-
-
-def _send(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:
-    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-    writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-
-
-async def _receive(reader: asyncio.StreamReader) -> Any:
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = next(
-        int(line.split(b":")[1])
-        for line in head.splitlines()
-        if line.lower().startswith(b"content-length")
-    )
-    return json.loads(await reader.readexactly(length))
+def _workers(home: Home) -> list[int]:
+    """Return the process ids of the home's workers, as far as the system tells."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        # Processes come and go while they are listed, and a zombie has no command line.
+        with contextlib.suppress(OSError):
+            arguments = (process / "cmdline").read_bytes().split(b"\0")
+            if b"worker" in arguments and os.fsencode(home.root) in arguments:
+                found.append(int(process.name))
+    return found
