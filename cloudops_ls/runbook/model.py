@@ -59,6 +59,7 @@ class Runbook:
         self.front_matter = front_matter
         self.blocks = blocks
         self._structure = Structure(lines, blocks)
+        self._last_group: tuple[int, Group] | None = None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Runbook):
@@ -196,4 +197,9 @@ class Runbook:
         if number is None:
             return None
         start = self._structure.group_start(number)
-        return self._structure.read_group(start, self._structure.titles_above(start))
+        # A keystroke asks for several things at one place.
+        if self._last_group is None or self._last_group[0] != start:
+            group = self._structure.read_group(start, self._structure.titles_above(start))
+            self._last_group = (start, group)
+            return group
+        return self._last_group[1]

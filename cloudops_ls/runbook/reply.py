@@ -96,14 +96,13 @@ def reply_digests(reply: ReplyText) -> ReplyDigests:
 def _runnable(command: str) -> str | None:
     """Return `command` as it is written into a fence, or None when it may only be shown.
 
-    A command with characters that `clean` would take out is not repaired: what is run must be
-    what was proposed.
+    A command with characters that nobody sees, or that only look like a space, is not repaired:
+    what is run must be what was proposed and what was read.
     """
     plain = normalize_newlines(command).strip(" \t\n")
     line = _one_line(plain)
-    if line is None or clean(plain) != plain:
-        return None
-    return plain
+    visible = all(character.isprintable() or character in "\n\t" for character in plain)
+    return plain if line is not None and visible else None
 
 
 def _one_line(plain: str) -> LogicalLine | None:

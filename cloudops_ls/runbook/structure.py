@@ -8,7 +8,9 @@ alone.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cloudops_ls.runbook.blocks import BOM, Block, BlockKind, BlockList
@@ -64,8 +66,6 @@ class Structure:
         Its top-level blocks.
     """
 
-    __slots__ = ("_blocks", "_lines", "_starts", "_text")
-
     def __init__(self, lines: LineIndex, blocks: BlockList) -> None:
         self._lines = lines
         self._text = lines.text
@@ -98,13 +98,20 @@ class Structure:
         """Return the titles of the headings that block `number` stands under, outermost first."""
         titles: list[str] = []
         level = 7
-        while number > 0 and level > 1:
-            number -= 1
-            block = self._blocks[number]
-            if block.kind is BlockKind.HEADING and block.level < level:
+        for above in reversed(self._headings[: bisect_left(self._headings, number)]):
+            block = self._blocks[above]
+            if block.level < level:
                 level = block.level
                 titles.append(block.info.strip())
+                if level == 1:
+                    break
         return tuple(reversed(titles))
+
+    @cached_property
+    def _headings(self) -> list[int]:
+        """The numbers of the blocks that are headings."""
+        heading = BlockKind.HEADING
+        return [number for number, block in enumerate(self._blocks) if block.kind is heading]
 
     def read_group(self, start: int, titles: tuple[str, ...]) -> Group:
         """Read the group that begins with block `start`, which stands under headings `titles`."""

@@ -109,6 +109,8 @@ def test_each_command_stands_in_a_fence_that_it_cannot_close() -> None:
         "aws s3 ls 'open",
         "aws s3 \x1b[8mrb",
         "aws s3 ls\u202e",
+        "aws s3 ls s3://b\u200b",
+        "aws s3\u00a0ls",
         "aws s3 ls \ud800",
         "aws s3 ls\u2028aws s3 rb",
         "```\n\n```aws\naws s3 rb s3://b",
