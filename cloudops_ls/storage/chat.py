@@ -98,7 +98,7 @@ class ChatStorage:
             row = connection.execute(select(ConversationRow).where(mine)).one()
             conversation = _conversation(row).model_copy(
                 update={
-                    "metadata": {**row.metadata, **metadata},
+                    "metadata": {**row.details, **metadata},
                     "title": row.title if title is None else title,
                     "updated_at": now(),
                 }
@@ -176,7 +176,7 @@ def _conversation(row: Row[Any]) -> Conversation:
         title=row.title,
         created_at=row.created_at,
         updated_at=row.updated_at,
-        metadata=row.metadata,
+        metadata=row.details,
     )
 
 
@@ -186,5 +186,5 @@ def _message(row: Row[Any]) -> Message:
         role=Role(row.role),
         content=row.content,
         timestamp=row.timestamp,
-        metadata=row.metadata,
+        metadata=row.details,
     )

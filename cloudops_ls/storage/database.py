@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 from cloudops_ls.errors import CloudOpsError, RetryableError
 from cloudops_ls.home import PRIVATE_FILE
@@ -129,10 +129,13 @@ class Database:
             yield
         except DBAPIError as error:
             # Without its context: database errors quote statements and values.
+            raise self._explain(error.orig) from None
+        except self._engine.dialect.loaded_dbapi.Error as error:
+            # From the driver's own cursors.
             raise self._explain(error) from None
 
-    def _explain(self, error: DBAPIError) -> CloudOpsError:
-        reason = str(error.orig)
+    def _explain(self, error: BaseException | None) -> CloudOpsError:
+        reason = str(error)
         where = str(self._path)
         if "not a database" in reason or "malformed" in reason or "disk image" in reason:
             return CloudOpsError(
@@ -154,12 +157,12 @@ class Database:
             return RetryableError(
                 "There is no space left for the database", where=where, fix="Free some space"
             )
-        if isinstance(error, DatabaseError) and "disk I/O" in reason:
+        if "disk I/O" in reason:
             return RetryableError(
                 "The disk failed while the database was used", where=where, fix="Check the disk"
             )
         # The kind, not the text: it may quote values.
-        return CloudOpsError(f"The database refused ({type(error.orig).__name__})", where=where)
+        return CloudOpsError(f"The database refused ({type(error).__name__})", where=where)
 
 
 def _create_private(path: Path) -> None:

@@ -206,5 +206,5 @@ def _execution(row: Row[Any], output: str = "") -> Execution:
         exit_status=row.exit_status,
         started_at=row.started_at,
         completed_at=row.completed_at,
-        metadata=row.metadata,
+        metadata=row.details,
     )

@@ -57,7 +57,7 @@ def name_parts(name: str) -> list[str]:
     """
     parts: list[str] = []
     for segment in _SEPARATORS.split(name):
-        found = _PARTS.findall(segment)
+        found = _PARTS.findall(segment) if segment.isascii() else []
         # Hexadecimal ids fall into many meaningless pieces.
         if 1 < len(found) <= 4:
             parts += found

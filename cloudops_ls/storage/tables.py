@@ -63,7 +63,7 @@ class ConversationRow(Base):
     title: Mapped[str]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime] = mapped_column(index=True)
-    details: Mapped[dict[str, Any]] = mapped_column("metadata", JSON)
+    details: Mapped[dict[str, Any]] = mapped_column("metadata", JSON, key="details")
 
 
 class MessageRow(Base):
@@ -79,7 +79,7 @@ class MessageRow(Base):
     role: Mapped[str]
     content: Mapped[str]
     timestamp: Mapped[datetime]
-    details: Mapped[dict[str, Any]] = mapped_column("metadata", JSON)
+    details: Mapped[dict[str, Any]] = mapped_column("metadata", JSON, key="details")
 
 
 class ExecutionRow(Base):
@@ -105,7 +105,7 @@ class ExecutionRow(Base):
     exit_status: Mapped[int | None]
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
-    details: Mapped[dict[str, Any]] = mapped_column("metadata", JSON)
+    details: Mapped[dict[str, Any]] = mapped_column("metadata", JSON, key="details")
     owner_pid: Mapped[int]
     owner_started: Mapped[str]
 

@@ -1,0 +1,134 @@
+"""Nothing readable at rest: no file holds anything of the estate or of what was said."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from cloudops_ls.storage.estate_index import VectorSettings
+from cloudops_ls.storage.records import AccountRecord, Execution, Message, Role
+from cloudops_ls.storage.service import StorageService
+from cloudops_ls.storage.vectors.embeddings import find_model
+
+from .models import install_model
+from .samples import PASSPHRASE, resource, ring
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cloudops_ls.home import Home
+
+PLANTED = tuple(
+    f"planted{kind}needle{number}"
+    for number in range(10)
+    for kind in ("name", "tag", "prompt", "output", "command")
+)
+
+
+def _plant(service: StorageService) -> None:
+    for number in range(10):
+        name, tag, prompt, output, command = PLANTED[number * 5 : number * 5 + 5]
+        service.estate.upsert_resource(resource(name, tags={"secret": tag}))
+        message = Message(role=Role.USER, content=prompt)
+        service.chat.append(f"conversation{number}", message)
+        execution = service.executions.create(Execution(command=command, argv=(command,)))
+        service.executions.append_output(execution.id, output)
+    service.estate.put_account(AccountRecord(account_id="1" * 12, alias=PLANTED[0]))
+    generation = service.estate.begin_scope("1" * 12, "r", "t")
+    service.estate.finish_scope("1" * 12, "r", "t", generation, complete=False, error=PLANTED[1])
+    service.sync.publish()
+
+
+def _encodings(text: str) -> Iterator[bytes]:
+    yield text.encode()
+    yield text.encode("utf-16-le")
+    yield text.encode("utf-16-be")
+    for shift in range(3):
+        # Base64 of the text at each alignment, without the characters its neighbours touch.
+        coded = base64.b64encode(b"\0" * shift + text.encode())
+        yield coded[4 if shift else 0 : len(coded) - 4]
+
+
+def _files(*roots: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for root in roots for path in root.rglob("*") if path.is_file()}
+
+
+def _assert_nothing_readable(files: dict[Path, bytes], needles: tuple[bytes, ...]) -> None:
+    assert files
+    for path, content in files.items():
+        for needle in needles:
+            assert needle not in content, f"{needle!r} is readable in {path}"
+
+
+NEEDLES = tuple(coded for text in PLANTED for coded in _encodings(text))
+
+
+def test_the_search_for_needles_finds_them(tmp_path: Path) -> None:
+    for number, coded in enumerate(_encodings(PLANTED[0])):
+        (tmp_path / str(number)).write_bytes(b"xyz" + coded + b"xyz")
+        with pytest.raises(AssertionError, match="is readable"):
+            _assert_nothing_readable(_files(tmp_path), NEEDLES)
+        (tmp_path / str(number)).unlink()
+    encoded = base64.b64encode(b"ab" + PLANTED[0].encode() + b"cd")
+    (tmp_path / "file").write_bytes(encoded)
+    with pytest.raises(AssertionError, match="is readable"):
+        _assert_nothing_readable(_files(tmp_path), NEEDLES)
+
+
+def test_nothing_is_readable_while_open_and_after_closing(home: Home) -> None:
+    directory = install_model(home.models)
+    with StorageService.open(home, vectors=VectorSettings(), keys=ring(home)) as service:
+        _plant(service)
+        assert service.index is not None
+        assert service.index.rebuild()
+        assert service.estate.search(PLANTED[0])
+        _assert_nothing_readable(_files(home.data, home.runtime), NEEDLES)
+        with service._database.read() as connection:
+            kept = connection.exec_driver_sql("SELECT vector FROM vectors").scalars().all()
+    assert len(kept) == 10
+    model = find_model(home.models)
+    assert model is not None
+    assert len(kept[0]) == 4 * model.dim
+    assert np.linalg.norm(np.frombuffer(kept[0], "<f4")) == pytest.approx(1.0)
+    files = _files(home.root.parent)
+    files = {path: data for path, data in files.items() if not path.is_relative_to(directory)}
+    _assert_nothing_readable(files, (*NEEDLES, *kept))
+    assert {path.name for path in files} >= {"cloudops.db", "key.json"}
+
+
+def test_nothing_is_readable_after_a_kill(home: Home) -> None:
+    code = f"""
+    import os, signal, sys
+    from pathlib import Path
+    sys.path[:0] = {[str(path) for path in sys.path]!r}
+    from cloudops_ls.home import Home
+    from cloudops_ls.storage.estate_index import VectorSettings
+    from cloudops_ls.storage.keys import KeyRing
+    from cloudops_ls.storage.service import StorageService
+    from storage.test_at_rest import _plant
+    home = Home(Path(sys.argv[1]))
+    keys = KeyRing(home, environ={{"CLOUDOPS_PASSPHRASE": sys.argv[2]}})
+    service = StorageService.open(home, vectors=VectorSettings(), keys=keys)
+    _plant(service)
+    os.kill(os.getpid(), signal.SIGKILL)
+    """
+    StorageService.open(home, keys=ring(home)).close()
+    killed = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), str(home.root), PASSPHRASE],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert killed.returncode == -9, killed.stderr
+    files = _files(home.root.parent)
+    assert any(path.name == "cloudops.db-wal" and data for path, data in files.items())
+    _assert_nothing_readable(files, NEEDLES)
+    with StorageService.open(home, keys=ring(home)) as service:
+        assert service.estate.count() == 10

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cloudops_ls.storage.processes import ProcessIdentity
+from cloudops_ls.storage.records import Execution, ExecutionStatus, Message, Role
+
+from .samples import PASSPHRASE
+
+if TYPE_CHECKING:
+    from cloudops_ls.home import Home
+    from cloudops_ls.storage.service import StorageService
+
+
+def _execution(**changes) -> Execution:
+    return Execution(
+        command="aws rds stop-db-instance --db-instance-identifier pg",
+        argv=("rds", "stop-db-instance", "--db-instance-identifier", "pg"),
+        profile="production",
+        region="us-west-2",
+        account_id="123456789012",
+        approval_digest="d" * 64,
+        metadata={"resource_ids": ["arn:1"]},
+        **changes,
+    )
+
+
+def test_an_execution_is_followed_from_approval_to_end(service: StorageService) -> None:
+    log = service.executions
+    created = log.create(_execution(conversation_id="thread"))
+    assert log.get(created.id) == created
+    running = log.update(created.id, status=ExecutionStatus.RUNNING)
+    assert running.started_at is not None
+    log.append_output(created.id, "one\n")
+    log.append_output(created.id, "twö ⚡")
+    done = log.update(
+        created.id, status=ExecutionStatus.SUCCESS, exit_status=0, metadata={"approved_by": "me"}
+    )
+    assert done.output == "one\ntwö ⚡"
+    assert done.completed_at is not None
+    assert done.metadata == {"resource_ids": ["arn:1"], "approved_by": "me"}
+    assert log.get(created.id) == done
+    assert log.list("thread") == [done.model_copy(update={"output": ""})]
+
+
+def test_what_is_over_stays_over(service: StorageService) -> None:
+    created = service.executions.create(_execution())
+    service.executions.update(created.id, status=ExecutionStatus.FAILED, error="no")
+    with pytest.raises(ValueError, match="failed cannot be running"):
+        service.executions.update(created.id, status=ExecutionStatus.RUNNING)
+
+
+def test_unknown_executions_are_told_apart(service: StorageService) -> None:
+    assert service.executions.get("absent") is None
+    with pytest.raises(KeyError):
+        service.executions.update("absent", status=ExecutionStatus.RUNNING)
+    with pytest.raises(KeyError):
+        service.executions.append_output("absent", "text")
+
+
+def test_the_log_outlives_its_conversation(service: StorageService) -> None:
+    message = Message(role=Role.USER, content="stop")
+    service.chat.append("thread", message)
+    created = service.executions.create(_execution(conversation_id="thread", message_id=message.id))
+    assert created.message_id == message.id
+    service.chat.delete("thread")
+    kept = service.executions.get(created.id)
+    assert kept is not None
+    assert (kept.conversation_id, kept.message_id) == (None, None)
+
+
+def test_a_message_that_is_not_stored_is_dropped(service: StorageService) -> None:
+    assert service.executions.create(_execution(message_id="absent")).message_id is None
+
+
+def test_newest_come_first(service: StorageService) -> None:
+    ids = [service.executions.create(_execution()).id for _ in range(3)]
+    assert {each.id for each in service.executions.list()} == set(ids)
+    assert len(service.executions.list(limit=2)) == 2
+
+
+_RUN = """
+import sys, time
+from pathlib import Path
+from cloudops_ls.home import Home
+from cloudops_ls.storage.keys import KeyRing
+from cloudops_ls.storage.records import Execution, ExecutionStatus
+from cloudops_ls.storage.service import StorageService
+home = Home(Path(sys.argv[1]))
+keys = KeyRing(home, environ={"CLOUDOPS_PASSPHRASE": sys.argv[2]})
+service = StorageService.open(home, keys=keys)
+created = service.executions.create(Execution(command="aws s3 ls"))
+service.executions.update(created.id, status=ExecutionStatus.RUNNING)
+service.executions.append_output(created.id, "acknowledged")
+print(created.id, flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_a_dead_process_ran_becomes_unknown(home: Home, service: StorageService) -> None:
+    mine = service.executions.create(_execution(status=ExecutionStatus.RUNNING))
+    with subprocess.Popen(
+        [sys.executable, "-c", _RUN, str(home.root), PASSPHRASE], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        theirs = other.stdout.readline().strip()
+        assert theirs
+        assert service.executions.recover() == []
+        other.kill()
+        other.wait()
+    assert [each.id for each in service.executions.recover()] == [theirs]
+    assert service.executions.recover() == []
+    found = service.executions.get(theirs)
+    assert found is not None
+    assert found.status is ExecutionStatus.UNKNOWN
+    assert found.output == "acknowledged"
+    assert found.error
+    still = service.executions.get(mine.id)
+    assert still is not None
+    assert still.status is ExecutionStatus.RUNNING
+
+
+def test_a_reused_process_id_is_another_process() -> None:
+    me = ProcessIdentity.current()
+    assert me.alive
+    assert me.pid == os.getpid()
+    assert not ProcessIdentity(me.pid, "another start").alive
+    parent = ProcessIdentity(os.getppid(), "another start")
+    assert not parent.alive
