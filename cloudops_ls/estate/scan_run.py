@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GRACE = 3.0
+GRACE = 2.0
 """Seconds a cancelled scan waits for calls under way before it leaves them behind."""
 TICK = 0.1
 """Seconds within which a cancellation is noticed."""

@@ -224,15 +224,17 @@ class Scanner:
         regions: Sequence[str],
         kinds: Sequence[ResourceType],
     ) -> list[Scope]:
-        scopes = []
+        scopes: list[Scope] = []
         for account, identity in accounts:
             profile = account.profiles[0]
             places = regions or list(
                 dict.fromkeys(self._sessions.home_region(name) for name in account.profiles)
             )
-            for kind in kinds:
-                for region in (GLOBAL_REGION,) if kind.is_global else dict.fromkeys(places):
-                    scopes.append(Scope(self._place(profile, identity, region), kind))
+            scopes += [
+                Scope(self._place(profile, identity, region), kind)
+                for kind in kinds
+                for region in ((GLOBAL_REGION,) if kind.is_global else dict.fromkeys(places))
+            ]
         return scopes
 
     def _place(self, profile: str, identity: AccountIdentity, region: str) -> Place:
