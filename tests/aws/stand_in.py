@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import http.client
 import logging
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.loaders
 import botocore.session
 from moto.server import ThreadedMotoServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAIN = "123456789012"
 SECOND = "210987654321"

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from aws.answering import AnsweringServer
 from aws.conftest import aws_folder, cloud, moto_server  # noqa: F401 - fixtures
+from estate.sink import MemorySink
 
 from cloudops_ls.aws.sessions import ClientSettings, SessionFactory
 from cloudops_ls.estate.catalog.loader import Catalog
 from cloudops_ls.estate.scanner import Scanner
-from estate.sink import MemorySink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from cloudops_ls.storage.resource import Resource
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cloudops_ls.storage.resource import Resource
 
 Key = tuple[str, str, str]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import zipfile
 from collections import defaultdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws.stand_in import StandIn
+if TYPE_CHECKING:
+    from aws.stand_in import StandIn
 
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
 

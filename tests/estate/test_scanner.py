@@ -2,18 +2,22 @@ from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from aws.stand_in import MAIN, SECOND, SECRET, StandIn, write_profiles
-
-from cloudops_ls.aws.sessions import SessionFactory
-from cloudops_ls.errors import CloudOpsError
-from cloudops_ls.estate.catalog.loader import Catalog
-from cloudops_ls.estate.scan_model import ScanProgress, ScopeOutcome
-from cloudops_ls.estate.scanner import Scanner
 from estate.sink import MemorySink
 from estate.stage import Stage
+
+from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.estate.scan_model import ScanProgress, ScopeOutcome
+from cloudops_ls.estate.scanner import Scanner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cloudops_ls.aws.sessions import SessionFactory
+    from cloudops_ls.estate.catalog.loader import Catalog
 
 OREGON, IRELAND = "us-west-2", "eu-west-1"
 

@@ -1,0 +1,269 @@
+"""The catalog's data, checked against the SDK's own service models."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import xform_name
+from estate.shapes import PathError, follow
+
+from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.estate.catalog.loader import Catalog
+from cloudops_ls.estate.catalog.model import Access, Call, ResourceType
+
+SESSION = botocore.session.Session()
+CATALOG = Catalog.load()
+TYPES = list(CATALOG)
+CLI_SERVICES = {"s3": "s3api"}
+"""The AWS CLI's word for a service where it is not the SDK's."""
+
+
+def each(types: list[ResourceType]) -> Any:
+    return pytest.mark.parametrize("kind", types, ids=lambda kind: kind.name)
+
+
+each_type = each(TYPES)
+
+
+def operation(kind: ResourceType, name: str) -> Any:
+    return SESSION.get_service_model(kind.service).operation_model(name)
+
+
+def item_shape(kind: ResourceType, call: Call) -> Any:
+    """The shape of one raw item of a call."""
+    listed = follow(call.items, operation(kind, call.operation).output_shape)
+    return listed.element
+
+
+def calls(kind: ResourceType) -> list[Call]:
+    return [call for call in (kind.list, kind.describe, kind.tags_call) if call is not None]
+
+
+def test_the_required_types_are_there() -> None:
+    required = {
+        "ec2_instance",
+        "ebs_volume",
+        "vpc",
+        "subnet",
+        "security_group",
+        "rds_instance",
+        "rds_cluster",
+        "s3_bucket",
+        "lambda_function",
+        "load_balancer",
+        "target_group",
+        "dynamodb_table",
+    }
+    assert required <= {kind.name for kind in TYPES}
+
+
+def test_it_loads_in_less_than_60_ms() -> None:
+    best = min(_seconds(Catalog.load) for _ in range(5))
+    assert best < 0.06
+
+
+def _seconds(call: Any) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+@each_type
+def test_operations_and_their_parameters_exist(kind: ResourceType) -> None:
+    for call in calls(kind):
+        model = operation(kind, call.operation)
+        members = model.input_shape.members if model.input_shape else {}
+        assert call.params.keys() <= members.keys(), call.operation
+        missing = set(model.input_shape.required_members if model.input_shape else ())
+        assert missing <= call.params.keys(), call.operation
+
+
+@each_type
+def test_lists_longer_than_a_page_are_read_to_their_end(kind: ResourceType) -> None:
+    output = operation(kind, kind.list.operation).output_shape
+    tokens = {"NextToken", "Marker", "NextMarker", "nextToken", "ContinuationToken"}
+    if tokens & output.members.keys():
+        paginators = SESSION.get_paginator_model(kind.service)
+        assert paginators.get_paginator(kind.list.operation)
+
+
+@each([kind for kind in TYPES if not kind.describe.detail])
+def test_every_path_exists_in_the_listed_item(kind: ResourceType) -> None:
+    check_item(kind, item_shape(kind, kind.list), kind.describe.add.keys())
+
+
+@each_type
+def test_every_path_exists_in_the_described_item(kind: ResourceType) -> None:
+    check_item(kind, item_shape(kind, kind.describe), kind.describe.add.keys())
+
+
+def check_item(kind: ResourceType, item: Any, added: Any) -> None:
+    paths = [kind.identifier, kind.name_from, kind.state, kind.engine, kind.engine_version]
+    paths += [kind.tags, None if kind.arn.startswith("arn:") else kind.arn]
+    paths += [*kind.metadata.values(), *kind.constraints.values()]
+    for path in paths:
+        if path is not None and path not in added:
+            follow(path, item)
+
+
+@each([kind for kind in TYPES if kind.describe.detail])
+def test_listed_items_yield_what_their_description_is_asked_by(kind: ResourceType) -> None:
+    item = item_shape(kind, kind.list)
+    asked = str(kind.describe.params)
+    if "{identifier" in asked:
+        follow(kind.identifier, item)
+    if "{arn" in asked:
+        follow(kind.arn, item)
+
+
+@each_type
+def test_tags_are_found_where_the_catalog_says(kind: ResourceType) -> None:
+    if kind.tags_call is None:
+        assert kind.tags is not None
+        return
+    answer = follow(kind.tags_call.items, operation(kind, kind.tags_call.operation).output_shape)
+    if kind.tags_call.key is not None:
+        follow(kind.tags_call.key, answer.element)
+        answer = follow(kind.tags_call.tags, answer.element)
+    assert answer.type_name in ("list", "map")
+
+
+@each_type
+def test_the_codes_for_missing_are_codes_of_the_operation(kind: ResourceType) -> None:
+    for call, codes in (
+        (kind.describe, kind.describe.missing),
+        (kind.tags_call, kind.tags_call.absent if kind.tags_call else ()),
+    ):
+        if call is None or not codes:
+            continue
+        errors = operation(kind, call.operation).error_shapes
+        known = {error.error_code for error in errors} | {error.name for error in errors}
+        # EC2 and S3 have no error shapes; their codes are in the user guides only.
+        assert kind.service in ("ec2", "s3") or known & set(codes), call.operation
+
+
+@each_type
+def test_actions_are_cli_commands_with_their_operations(kind: ResourceType) -> None:
+    service = CLI_SERVICES.get(kind.service, kind.service)
+    assert "describe" in kind.actions
+    for name, action in kind.actions.items():
+        words = action.command.split()
+        model = operation(kind, action.operation)
+        assert words[:3] == ["aws", service, xform_name(action.operation, "-")], name
+        options = {word.removeprefix("--") for word in words[3:] if word.startswith("--")}
+        parameters = {xform_name(member, "-") for member in model.input_shape.members}
+        assert options <= parameters, name
+        required = {xform_name(member, "-") for member in model.input_shape.required_members}
+        assert required <= options, name
+        assert action.verbs
+        expected = Access.READ if name == "describe" else Access.WRITE
+        assert action.access is expected
+
+
+@each_type
+def test_actions_that_change_a_state_come_back_by_their_inverse(kind: ResourceType) -> None:
+    for action in kind.actions.values():
+        if action.inverse is not None:
+            inverse = kind.actions[action.inverse]
+            assert action.to_state in inverse.from_states
+            assert inverse.to_state in action.from_states
+
+
+@each_type
+def test_permissions_and_console_pages_are_well_formed(kind: ResourceType) -> None:
+    assert kind.permissions
+    assert all(permission.count(":") == 1 for permission in kind.permissions)
+    assert kind.console_url is None or not kind.console_url.startswith(("http", "/"))
+
+
+def test_the_actions_the_planner_needs_are_there() -> None:
+    for name in ("ec2_instance", "rds_instance", "rds_cluster"):
+        assert {"describe", "start", "stop", "reboot"} <= CATALOG[name].actions.keys()
+    stop = CATALOG["rds_instance"].actions["stop"]
+    assert stop.inverse == "start"
+    assert any("7 days" in note for note in stop.notes)
+    assert "shut down" in stop.verbs
+
+
+def test_an_action_says_why_it_is_impossible() -> None:
+    stop = CATALOG["rds_instance"].actions["stop"]
+    assert stop.obstacle("available", {"can_stop": True}) is None
+    assert stop.obstacle("stopped", {}) == "It is already stopped."
+    assert stop.obstacle("creating", {}) == (
+        "It is creating; this is possible only when it is available."
+    )
+    assert "cluster" in (stop.obstacle("available", {"in_cluster": True}) or "")
+    assert stop.obstacle(None, {}) is None
+
+
+def test_a_value_stays_within_its_word_of_the_command() -> None:
+    argv = CATALOG["rds_instance"].actions["stop"].argv({"identifier": "a b --skip"})
+    assert argv == ("aws", "rds", "stop-db-instance", "--db-instance-identifier", "a b --skip")
+
+
+def test_operators_words_lead_to_types() -> None:
+    assert {kind.name for kind in CATALOG.called("Buckets")} == {"s3_bucket"}
+    assert {kind.name for kind in CATALOG.called("server")} == {"ec2_instance"}
+    assert {kind.name for kind in CATALOG.called("clusters")} == {"rds_cluster", "ecs_cluster"}
+    assert CATALOG.called("teapot") == ()
+
+
+TEN_LINES = """\
+service = "kinesis"
+[types.kinesis_stream]
+title = "Kinesis stream"
+list = { operation = "ListStreams", items = "StreamSummaries[]" }
+describe = { operation = "DescribeStreamSummary", params = { StreamName = "{identifier}" }, \
+items = "[StreamDescriptionSummary]", command = "aws kinesis describe-stream-summary" }
+identifier = "StreamName"
+arn = "StreamARN"
+state = "StreamStatus"
+"""
+
+
+def test_a_type_takes_ten_lines() -> None:
+    catalog = Catalog.parse(
+        {
+            "actions.toml": "[describe]\ntitle='D'\naccess='read'\nverbs=['x']",
+            "kinesis.toml": TEN_LINES,
+        }
+    )
+    assert catalog["kinesis_stream"].actions["describe"].operation == "DescribeStreamSummary"
+    assert len(TEN_LINES.splitlines()) <= 10
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        ('state = "StreamStatus"', "list"),
+        ('list = { operation = "ListStreams" }', "items"),
+        ('relations = { x = "vpc" }', "relations of fields"),
+        ('surprise = "x"', "surprise"),
+        ("state = [", "damaged"),
+        ('arn = "arn:{nonsense}"', "unknown template fields: nonsense"),
+    ],
+)
+def test_damaged_data_is_named(damage: str, says: str) -> None:
+    key = damage.partition(" ")[0]
+    lines = [line for line in TEN_LINES.splitlines() if not line.startswith(f"{key} =")]
+    if says == "list":
+        lines = [line for line in lines if not line.startswith("list =")]
+    with pytest.raises(CloudOpsError) as failure:
+        Catalog.parse(
+            {
+                "actions.toml": "[describe]\ntitle='D'\naccess='read'\nverbs=['x']",
+                "kinesis.toml": "\n".join([*lines, damage]),
+            }
+        )
+    assert says in str(failure.value)
+    assert "kinesis.toml" in str(failure.value)
+
+
+def test_the_path_checker_finds_mistakes() -> None:
+    item = item_shape(CATALOG["ec2_instance"], CATALOG["ec2_instance"].list)
+    for wrong in ("Stat.Name", "State.Nam", "Tags[?Kex == 'a']", "length(Tagz)", "State[].Name"):
+        with pytest.raises(PathError):
+            follow(wrong, item)
