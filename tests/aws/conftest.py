@@ -4,7 +4,8 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from aws.stand_in import StandIn, write_profiles
+
+from tests.aws.stand_in import StandIn, write_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

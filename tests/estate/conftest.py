@@ -4,13 +4,13 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from aws.answering import AnsweringServer
-from aws.conftest import aws_folder, cloud, moto_server  # noqa: F401 - fixtures
-from estate.sink import MemorySink
 
 from cloudops_ls.aws.sessions import ClientSettings, SessionFactory
 from cloudops_ls.estate.catalog.loader import Catalog
 from cloudops_ls.estate.scanner import Scanner
+from tests.aws.answering import AnsweringServer
+from tests.aws.conftest import aws_folder, cloud, moto_server  # noqa: F401 - fixtures
+from tests.estate.sink import MemorySink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aws.stand_in import StandIn
+    from tests.aws.stand_in import StandIn
 
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
 

@@ -8,11 +8,11 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore import xform_name
-from estate.shapes import PathError, follow
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.estate.catalog.loader import Catalog
 from cloudops_ls.estate.catalog.model import Access, Call, ResourceType
+from tests.estate.shapes import PathError, follow
 
 SESSION = botocore.session.Session()
 CATALOG = Catalog.load()

@@ -5,13 +5,13 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from aws.stand_in import MAIN, SECOND, SECRET, StandIn, write_profiles
-from estate.sink import MemorySink
-from estate.stage import Stage
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.estate.scan_model import ScanProgress, ScopeOutcome
 from cloudops_ls.estate.scanner import Scanner
+from tests.aws.stand_in import MAIN, SECOND, SECRET, StandIn, write_profiles
+from tests.estate.sink import MemorySink
+from tests.estate.stage import Stage
 
 if TYPE_CHECKING:
     from pathlib import Path
