@@ -368,8 +368,11 @@ def test_any_prompt_and_any_estate_get_one_valid_reply(prompt: str, text: str) -
 
 def test_the_largest_request_gets_a_valid_reply() -> None:
     tags = {f"key-{number}": "v" * 250 for number in range(50)}
-    resources = [found(ec2(number, tags=tags, metadata={str(n): "x" * 400 for n in range(30)}))
-                 for number in range(100)]  # fmt: skip
+    metadata: dict[str, Any] = {str(number): "x" * 400 for number in range(30)}
+    resources = [
+        found(ec2(number, tags=tags, metadata=metadata, identifier=f"i-{number:03000}"))
+        for number in range(100)
+    ]
     for prompt in ("stop them", "describe them", "them"):
         reply = plan(prompt, *resources, user_context=CONTEXT)
         assert REPLY.validate_json(reply.model_dump_json()) == reply

@@ -52,6 +52,13 @@ def test_turns_about_the_same_resources_come_before_newer_ones() -> None:
     assert contents(history, 40, "arn:a") == ["1" * 40, "5" * 40, "6" * 40, "7" * 40]
 
 
+def test_the_last_exchange_always_goes() -> None:
+    history = messages(
+        *(str(n) * 40 for n in range(6)), about={number: ["arn:a"] for number in range(4)}
+    )
+    assert contents(history, 40, "arn:a") == ["2" * 40, "3" * 40, "4" * 40, "5" * 40]
+
+
 def test_a_long_turn_is_cut_in_its_middle() -> None:
     (text,) = contents(messages("start " + "x" * 10_000 + " end"), 100)
     assert text.startswith("start ")

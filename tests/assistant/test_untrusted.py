@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -55,6 +55,8 @@ def test_a_code_span_shows_its_text_and_nothing_else(text: str) -> None:
         ("![p](https://evil.example/p.png)", "\\![p](https://evil.example/p.png)"),
         ("escaped \\<b> stays", "escaped \\<b> stays"),
         ("not escaped \\\\<b>", "not escaped \\\\\\<b>"),
+        ("escaped \\<b> but not <i>", "escaped \\<b> but not \\<i>"),
+        ("code ` over\n` <b> ` two lines", "code ` over\n` \\<b> ` two lines"),
         ("use `<instance-id>` here", "use `<instance-id>` here"),
         ("use `<instance-id>` not <b>", "use `<instance-id>` not \\<b>"),
         ("```xml\n<a/>\n```", "```xml\n<a/>\n```"),
@@ -70,6 +72,7 @@ PIECES = ["`", "``", "```", "\n", "<b>", "<!--", "-->", "![a](b)", "\\", "~~~", 
           "> ", "- ", "<?", "[", "]", "(c)", "# ", "&lt;"]  # fmt: skip
 
 
+@settings(max_examples=500, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
 def test_no_arrangement_of_marks_gets_html_through(text: str) -> None:
     shown = harmless(text)
