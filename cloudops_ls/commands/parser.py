@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import textwrap
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _REMEMBERED_OPERATIONS = 128  # about 0.25 MB each
+_LONGEST_MESSAGE = 300
 _OVERRIDES = ("--cli-input-json", "--generate-cli-skeleton")
 _IN_TERMINAL = "Run it in a terminal"
 _HELP = "Help is shown in a pager"
@@ -582,7 +584,7 @@ class CommandParser:
         option = next((word for word in words if word.startswith("--") and word in text), None)
         return CommandError(
             ErrorKind.INVALID_VALUE,
-            text.rstrip("."),
+            textwrap.shorten(text, _LONGEST_MESSAGE, placeholder=" …").rstrip("."),
             word=_index(words, option) if option else None,
         )
 
