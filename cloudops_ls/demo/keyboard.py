@@ -7,14 +7,12 @@ import os
 import sys
 import threading
 
-_CHUNK = 4096
-
 
 class Keyboard:
     """Reads standard input line by line.
 
-    A daemon thread reads the file descriptor itself: a thread blocked inside ``sys.stdin``
-    would keep the interpreter from ending after Ctrl-C.
+    A daemon thread reads a duplicate of the file descriptor: a thread blocked inside
+    ``sys.stdin`` itself would keep the interpreter from ending after Ctrl-C.
     """
 
     def __init__(self) -> None:
@@ -26,28 +24,33 @@ class Keyboard:
         if not self._started:
             self._started = True
             loop = asyncio.get_running_loop()
-            threading.Thread(target=self._read, args=(loop,), daemon=True).start()
+            # A descriptor of its own, so that nobody closes it under the thread.
+            try:
+                source = os.dup(sys.stdin.fileno())
+            except (OSError, ValueError):
+                # Started without any standard input.
+                self._lines.put_nowait(None)
+            else:
+                threading.Thread(target=self._read, args=(loop, source), daemon=True).start()
         line = await self._lines.get()
         if line is None:
             self._lines.put_nowait(None)
         return line
 
-    def _read(self, loop: asyncio.AbstractEventLoop) -> None:
-        rest = b""
-        while True:
-            try:
-                chunk = os.read(sys.stdin.fileno(), _CHUNK)
-            except (OSError, ValueError):
-                chunk = b""
-            *whole, rest = (rest + chunk).split(b"\n")
-            lines: list[str | None] = [line.decode(errors="replace").strip() for line in whole]
-            if not chunk:
-                lines += [rest.decode(errors="replace").strip() or None, None]
-            try:
-                for line in lines:
-                    loop.call_soon_threadsafe(self._lines.put_nowait, line)
-            except RuntimeError:
-                # The demo has ended meanwhile.
-                return
-            if not chunk:
-                return
+    def _read(self, loop: asyncio.AbstractEventLoop, source: int) -> None:
+        with os.fdopen(source, "rb", buffering=0) as keys:
+            for line in keys:
+                if not _hand_over(loop, self._lines, line.decode(errors="replace").strip()):
+                    return
+        _hand_over(loop, self._lines, None)
+
+
+def _hand_over(
+    loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[str | None], line: str | None
+) -> bool:
+    """Queue a line in the event loop; return whether that loop is still there."""
+    try:
+        loop.call_soon_threadsafe(lines.put_nowait, line)
+    except RuntimeError:
+        return False
+    return True

@@ -27,6 +27,8 @@ WIDTH = 100
 """Widest the demo draws; runbooks are read, not spread."""
 HEIGHT = 16
 """Lines of the file in view."""
+ABOVE = 0.66
+"""Share of them above the cursor."""
 _GUTTER = 4
 _LISTED = 5
 _MARKDOWN = Syntax("", "markdown", theme="ansi_dark", background_color="default")
@@ -37,9 +39,10 @@ def draw_editor(
     buffer: Buffer,
     *,
     popup: RenderableType | None = None,
-    lenses: Mapping[int, str] | None = None,
+    lenses: Mapping[str, str] | None = None,
     status: RenderableType | None = None,
     height: int = HEIGHT,
+    above: float = ABOVE,
 ) -> Panel:
     """Return the editor's window around the cursor.
 
@@ -52,17 +55,19 @@ def draw_editor(
     popup
         Shown below the cursor's line, such as a completion list or a hover card.
     lenses
-        Code lens titles by zero-based line; each is shown above its line.
+        Code lens titles by the text of the line they stand above.
     status
         Shown at the foot.
     height
         Lines of the file in view.
+    above
+        Share of them above the cursor.
     """
     width = min(console.width, WIDTH)
     rows, cursor = _rows(console, buffer, lenses or {}, width - 4 - _GUTTER)
-    # The cursor stands in the upper half when something hangs below it.
-    above = height // 3 if popup is not None else height * 2 // 3
-    first = max(0, min(cursor - above, len(rows) - height))
+    # Something that hangs below the cursor needs its room there.
+    ahead = int(height * (0.3 if popup is not None else above))
+    first = max(0, min(cursor - ahead, len(rows) - height))
     shown: list[RenderableType] = list(rows[first : first + height])
     if popup is not None:
         below = cursor - first + 1
@@ -81,18 +86,19 @@ def draw_editor(
 def completion_list(items: Sequence[types.CompletionItem], chosen: int | None = None) -> Panel:
     """Return the completion popup."""
     table = Table.grid(padding=(0, 2))
-    for index, item in enumerate(items[:_LISTED]):
+    first = max(0, (chosen or 0) - _LISTED + 1)
+    for index, item in enumerate(items[first : first + _LISTED], first):
         style = "reverse" if index == chosen else ""
         table.add_row(item.label, Text(item.detail or "", style="dim"), style=style)
     if len(items) > _LISTED:
-        table.add_row(Text(f"and {len(items) - _LISTED} more", style="dim"))
+        table.add_row("", Text(f"{len(items)} in all", style="dim italic"))
     return Panel(table, border_style="cyan", expand=False)
 
 
 def hover_card(markdown: str, width: int = WIDTH - 16) -> Panel:
     """Return a hover card."""
     return Panel(
-        Markdown(markdown, hyperlinks=False),
+        Markdown(markdown),
         border_style="cyan",
         title="hover",
         title_align="left",
@@ -115,7 +121,7 @@ def progress_line(work: Work) -> Table:
 
 
 def _rows(
-    console: Console, buffer: Buffer, lenses: Mapping[int, str], width: int
+    console: Console, buffer: Buffer, lenses: Mapping[str, str], width: int
 ) -> tuple[list[Text], int]:
     """Return the buffer's visual rows and the row that holds the cursor."""
     code = _MARKDOWN.highlight(buffer.text)
@@ -127,8 +133,8 @@ def _rows(
     rows: list[Text] = []
     cursor_row = 0
     for number, line in enumerate(code.split("\n", allow_blank=True)):
-        if number in lenses:
-            rows.append(Text(" " * _GUTTER + lenses[number], style="italic yellow"))
+        if line.plain in lenses:
+            rows.append(Text(" " * _GUTTER + lenses[line.plain], style="italic yellow"))
         if number == cursor_line:
             line.append(" ")
             line.stylize("reverse", column, column + 1)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from cloudops_ls.demo.editor import Question
 
+FRAME_SECONDS = 0.04
+
 
 class Stage:
     """A terminal to perform on.
@@ -47,9 +49,8 @@ class Stage:
         self._yes = yes
         self._keyboard = Keyboard()
         self._paint: Callable[[], RenderableType] | None = None
-        self._frozen = False
-        """Whether the live picture was printed for good, above a question."""
         self._live: Live | None = None
+        self._due: asyncio.TimerHandle | None = None
 
     @property
     def answers_itself(self) -> bool:
@@ -87,7 +88,7 @@ class Stage:
 
         Where there is no terminal only that last state is printed.
         """
-        self._paint, self._frozen = paint, False
+        self._paint = paint
         self._resume()
         try:
             yield
@@ -97,7 +98,12 @@ class Stage:
         self.console.print(paint())
 
     def redraw(self) -> None:
-        """Paint the live picture again."""
+        """Paint the live picture again, soon; a burst of changes is painted once."""
+        if self._live is not None and self._due is None:
+            self._due = asyncio.get_running_loop().call_later(FRAME_SECONDS, self._refresh)
+
+    def _refresh(self) -> None:
+        self._due = None
         if self._live is not None and self._paint is not None:
             self._live.update(self._paint(), refresh=True)
 
@@ -108,9 +114,6 @@ class Stage:
         """
         self._suspend()
         try:
-            if self._paint is not None and not self._frozen:
-                self._frozen = True
-                self.console.print(self._paint())
             self.console.print(
                 Panel(
                     Text(question.message),

@@ -16,7 +16,14 @@ from cloudops_ls.demo.cloud import ACCOUNTS, PRODUCTION, Region
 from cloudops_ls.demo.editor import Editor
 from cloudops_ls.demo.estate import fill
 from cloudops_ls.demo.sandbox import SETTINGS, Sandbox
-from cloudops_ls.demo.screen import completion_list, draw_editor, hover_card, progress_line
+from cloudops_ls.demo.screen import (
+    ABOVE,
+    HEIGHT,
+    completion_list,
+    draw_editor,
+    hover_card,
+    progress_line,
+)
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.runbook.parser import parse
 
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     from cloudops_ls.demo.stage import Stage
     from cloudops_ls.runbook.model import Command
 
+WISH = "🛑 Stop "
 DATABASE = "pg-instance-main1"
 SHORT = "pg-ins"
 """What is typed of it before the completion is taken."""
@@ -36,6 +44,8 @@ STATE_SECONDS = 20.0
 """Longest wait for a state in the hover card to follow AWS."""
 KEY_SECONDS = 0.07
 LOOK_SECONDS = 1.6
+TALL = 22
+"""Lines of the file in view where an answer is shown."""
 
 
 class NotObservedError(CloudOpsError):
@@ -69,8 +79,10 @@ class Steps:
         self._sandbox = sandbox
         self._editor = Editor(answer=stage.answer, redraw=stage.redraw)
         self._popup: RenderableType | None = None
-        self._lenses: dict[int, str] = {}
+        self._lenses: dict[str, str] = {}
         self._busy = False
+        self._height, self._above = HEIGHT, ABOVE
+        self._made: Counter[str] = Counter()
         self._number = 0
         # A person may take their time with a question.
         self._patience = WORK_SECONDS if stage.answers_itself else None
@@ -104,10 +116,10 @@ class Steps:
             "account of yours is touched, nothing leaves this machine, and everything lives in a "
             "temporary home.",
         )
-        made: Counter[str] = Counter()
+        made = self._made
         waiting = Spinner("dots", Text("Starting it and filling it …"))
         with self._stage.picture(lambda: _inventory(made) if made else waiting):
-            made += await self._fill_cloud()
+            made.update(await self._fill_cloud())
         accounts = " and ".join(f"{one.alias} ({one.account_id})" for one in ACCOUNTS)
         self._stage.done(f"{made.total()} resources of {len(made)} types in {accounts}")
         await self._stage.pause(LOOK_SECONDS)
@@ -144,13 +156,17 @@ class Steps:
         )
         editor.open(self._sandbox.runbook)
         with self._stage.picture(self._paint):
-            await self._work("cloudops.scanEstate", {})
+            scanned = await self._work("cloudops.scanEstate", {})
+        self._require(scanned.get("status") == "complete", "a complete scan")
+        self._require(scanned.get("resources", 0) >= self._made.total(), "every resource scanned")
+        self._require(bool(editor.work and editor.work.lines), "the progress of the scan")
         found = await editor.execute(
             "cloudops.searchResources", {"query": DATABASE}, seconds=WORK_SECONDS
         )
         self._require(DATABASE in str(found), f"{DATABASE} among the scanned resources")
-        self._require(bool(editor.work and editor.work.title), "the progress of the scan")
-        self._stage.done("The estate is scanned, and its search finds the database")
+        self._stage.done(
+            f"{scanned['resources']} resources are in the store, and its search finds {DATABASE}"
+        )
         await self._stage.pause(LOOK_SECONDS)
 
     async def _complete_name(self) -> None:
@@ -162,7 +178,8 @@ class Steps:
         editor = self._editor
         editor.buffer.cursor = editor.buffer.after("ask CloudOps. -->\n")
         with self._stage.picture(self._paint):
-            await self._type("\n🛑 Stop ")
+            self._open_line()
+            await self._type(WISH)
             item = await self._type_and_complete(SHORT, DATABASE)
         self._stage.done(f"The server completed {DATABASE} from “{SHORT}”")
         await self._stage.pause(LOOK_SECONDS)
@@ -170,9 +187,9 @@ class Steps:
             self._popup = None
             editor.accept(item)
             await self._stage.pause(LOOK_SECONDS / 2)
-            await self._type(" before the migration.\n")
+            await self._type(" before the migration.")
         self._require(
-            f"🛑 Stop {DATABASE} before the migration.\n" in editor.buffer.text,
+            f"\n{WISH}{DATABASE} before the migration.\n" in editor.buffer.text,
             "the name of the database in the paragraph",
         )
         await self._stage.pause(LOOK_SECONDS)
@@ -193,15 +210,17 @@ class Steps:
             "without network; a CloudOps server takes its place by one setting.",
         )
         editor = self._editor
-        place = editor.at(editor.buffer.after("🛑 Stop"))
+        place = editor.at(editor.buffer.after(WISH))
         with self._stage.picture(self._paint):
             await self._work("cloudops.sendParagraph", place)
+            # The whole answer is worth seeing.
+            self._height, self._above = TALL, 0.9
             editor.buffer.cursor = self._proposal().span.start
             self._stage.redraw()
             await self._stage.pause(LOOK_SECONDS)
             await self._fetch_lenses()
         self._require("> **CloudOps:**" in editor.buffer.text, "the reply in the runbook")
-        title = self._lenses[self._line_of(self._proposal())]
+        title = self._lenses.get(self._proposal().text, "")
         self._require("risk" in title, "the risk of the proposed command")
         self._stage.done(f"The reply is in the file, and above its command: {title}")
         await self._stage.pause(LOOK_SECONDS)
@@ -215,8 +234,10 @@ class Steps:
         editor = self._editor
         asked = len(self._stage.questions)
         with self._stage.picture(self._paint):
+            self._height, self._above = HEIGHT, 0.2
             await self._work("cloudops.executeCommand", editor.at(self._proposal().span.start))
             await self._fetch_lenses()
+        self._height, self._above = HEIGHT, ABOVE
         questions = self._stage.questions[asked:]
         self._require(bool(questions), "a question before the command is run")
         self.refused = any(choice != question.yes for question, choice in questions)
@@ -225,6 +246,7 @@ class Steps:
             self._require(output is None, "that a refused command is not run")
             self._stage.done("You said no, and nothing was run")
             return
+        self._require(bool(editor.work and editor.work.lines), "the output while it streamed")
         self._require(output is not None, "the output of the command in the runbook")
         if output is not None:
             self._require(output.status == "success", f"success, not “{output.status}”")
@@ -246,24 +268,30 @@ class Steps:
     async def _complete_ambiguous_name(self) -> None:
         self._step(
             "A name that is not unique",
-            f"There are four [bold]{AMBIGUOUS}[/] in two accounts and two regions. The completion "
-            "then writes a link to exactly one of them, which still reads well.",
+            f"Both accounts have a [bold]{AMBIGUOUS}[/] in both regions. The completion then "
+            "writes a link to exactly one of them, which still reads well.",
         )
         editor = self._editor
         editor.buffer.cursor = editor.buffer.after("pick the one you mean. -->\n")
         arn = f"arn:aws:ec2:{Region.IRELAND}:{PRODUCTION.account_id}:instance/"
         with self._stage.picture(self._paint):
-            await self._type("\nDescribe ")
+            self._open_line()
+            await self._type("Describe ")
             item = await self._type_and_complete(AMBIGUOUS, AMBIGUOUS, arn)
         await self._stage.pause(LOOK_SECONDS)
         with self._stage.picture(self._paint):
             self._popup = None
             editor.accept(item)
-            await self._type(".\n")
+            await self._type(".")
         self._require(
             f"[{AMBIGUOUS}]({arn}" in editor.buffer.text, "a link to the one that was picked"
         )
         self._stage.done(f"The paragraph means the {AMBIGUOUS} in Ireland, and no other")
+
+    def _open_line(self) -> None:
+        """Make an empty paragraph at the cursor and put the cursor into it."""
+        self._editor.type("\n\n")
+        self._editor.buffer.cursor -= 1
 
     async def _type(self, text: str) -> None:
         for character in text:
@@ -292,7 +320,7 @@ class Steps:
     async def _hover(self, name: str, *states: str) -> str:
         """Show the hover card of a name once it tells one of ``states``."""
         editor = self._editor
-        editor.buffer.cursor = editor.buffer.after(f"Stop {name}") - len(name) // 2
+        editor.buffer.cursor = editor.buffer.after(f"{WISH}{name}") - len(name) // 2
         seen = re.compile(rf"\b({'|'.join(states)})\b")
         loop = asyncio.get_running_loop()
         deadline = loop.time() + STATE_SECONDS
@@ -310,20 +338,24 @@ class Steps:
         self._popup = None
         return card
 
-    async def _work(self, command: str, argument: dict[str, Any]) -> None:
+    async def _work(self, command: str, argument: dict[str, Any]) -> Any:
+        """Run a server command with its progress in the picture; return its result."""
         self._busy = True
         try:
-            await self._editor.execute(command, argument, seconds=self._patience)
+            result = await self._editor.execute(command, argument, seconds=self._patience)
         finally:
             self._busy = False
             self._stage.redraw()
         # What the server sends right after its answer belongs to the same picture.
         await asyncio.sleep(0.1)
+        return result
 
     async def _fetch_lenses(self) -> None:
-        lenses = await self._editor.lenses()
+        lines = self._editor.buffer.text.split("\n")
         self._lenses = {
-            lens.range.start.line: lens.command.title for lens in lenses if lens.command is not None
+            lines[lens.range.start.line]: lens.command.title
+            for lens in await self._editor.lenses()
+            if lens.command is not None
         }
         self._stage.redraw()
 
@@ -341,11 +373,10 @@ class Steps:
             self._editor.buffer,
             popup=self._popup,
             lenses=self._lenses,
-            status=progress_line(work) if self._busy and work is not None else None,
+            status=progress_line(work) if self._busy and work is not None and work.title else None,
+            height=self._height,
+            above=self._above,
         )
-
-    def _line_of(self, command: Command) -> int:
-        return self._editor.buffer.position(command.span.start).line
 
     def _step(self, title: str, explanation: str) -> None:
         self._number += 1

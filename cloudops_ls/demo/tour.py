@@ -110,11 +110,9 @@ class _Demo:
             say("[bold green]That was all of it:[/] every step went through the language server.")
         say("")
         if not self._keep:
-            say(
-                "To try the same runbook and estate in your own editor, run "
-                "[bold]cloudops-ls demo --keep[/]. It keeps them until Ctrl-C, and prints the "
-                "commands that open VS Code and Neovim."
-            )
+            say("To try the same runbook and estate in VS Code or Neovim, run\n")
+            say("  [cyan]cloudops-ls demo --keep[/]\n")
+            say("It keeps both until Ctrl-C, and prints the commands that open them there.")
             return
         say("The stand-in AWS keeps running. In another terminal:\n")
         commands = sandbox.editor_commands()
