@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from sqlalchemy import func, select
 
@@ -55,6 +56,30 @@ class Progress(Protocol):
     def __call__(self, done: int, total: int) -> None:
         """Take note of ``done`` steps out of ``total``."""
         ...
+
+
+class _Named(NamedTuple):
+    """What a search by a part of the name needs of a resource, in memory."""
+
+    text: str
+    arn: str
+    account_id: str
+    region: str
+    resource_type: str
+    state: str | None
+
+
+def _named(resource: Resource) -> _Named:
+    # Interned: a hundred thousand resources share a handful of these.
+    state = resource.state
+    return _Named(
+        f"{name_key(resource.name)}\n{resource.identifier}",
+        resource.arn,
+        sys.intern(resource.account_id),
+        sys.intern(resource.region),
+        sys.intern(resource.resource_type),
+        None if state is None else sys.intern(state),
+    )
 
 
 def _no_words(_resource: Resource) -> Iterable[str]:
@@ -116,7 +141,7 @@ class EstateIndex:
         )
         # Held while rows are read and their points written, so that points never go back in time.
         self._writing = threading.RLock()
-        self._names: dict[str, str] = {}
+        self._names: dict[str, _Named] = {}
         self._unembedded: set[str] = set()
         self._revision = 0
         self._complete = False
@@ -282,7 +307,7 @@ class EstateIndex:
             [self._point(resource, text, dense.get(text)) for resource, text in texts]
         )
         for resource, text in texts:
-            self._names[resource.arn] = f"{name_key(resource.name)}\n{resource.identifier}"
+            self._names[resource.arn] = _named(resource)
             if self._model is not None and text not in dense:
                 self._unembedded.add(resource.arn)
         self._remove(set(arns).difference(resource.arn for resource, _ in texts))
@@ -337,17 +362,23 @@ class EstateIndex:
         how = Match.KEYWORDS if dense is None else Match.HYBRID
         return [Alike(hit.key, hit.score, how) for hit in hits]
 
-    def containing(self, text: str) -> list[str] | None:
-        """Return the ARNs of resources whose name or identifier contains ``text``.
+    def containing(self, text: str, filters: ResourceFilter) -> list[str] | None:
+        """Return the ARNs of resources whose name or identifier contains ``text``, by name.
 
-        None while the index is being built: then only the database knows them all.
+        Tags are left to the caller. None while the index is being built: then only the database
+        knows them all.
         """
         if not self._complete:
             return None
         key = name_key(text)
-        # A copy of the items: a dictionary must not change while it is walked.
-        names = list(self._names.items())
-        return [arn for _, arn in sorted((n, a) for a, n in names if key in n or text in n)]
+        # A copy: a dictionary must not change while it is walked.
+        found = [
+            (each.text, each.arn)
+            for each in list(self._names.values())
+            if (key in each.text or text in each.text)
+            and filters.admits(each.account_id, each.region, each.resource_type, each.state)
+        ]
+        return [arn for _, arn in sorted(found)]
 
     def _embed_query(self, query: str) -> list[float] | None:
         # Until it is loaded, no search waits for the model.

@@ -189,12 +189,17 @@ class ResourceFilter(Record):
 
     def matches(self, resource: Resource) -> bool:
         """Return whether ``resource`` passes."""
+        return self.admits(
+            resource.account_id, resource.region, resource.resource_type, resource.state
+        ) and _has_all(resource.tags, self.tags)
+
+    def admits(self, account_id: str, region: str, resource_type: str, state: str | None) -> bool:
+        """Return whether a resource may pass, as far as can be told without its tags."""
         return (
-            (not self.accounts or resource.account_id in self.accounts)
-            and (not self.regions or resource.region in self.regions)
-            and (not self.types or resource.resource_type in self.types)
-            and (not self.states or resource.state in self.states)
-            and _has_all(resource.tags, self.tags)
+            (not self.accounts or account_id in self.accounts)
+            and (not self.regions or region in self.regions)
+            and (not self.types or resource_type in self.types)
+            and (not self.states or state in self.states)
         )
 
 

@@ -46,8 +46,11 @@ class Similarity(Protocol):
         """Return the resources most alike to ``query``, best first."""
         ...
 
-    def containing(self, text: str) -> Sequence[str] | None:
-        """Return the ARNs of resources whose name contains ``text``; None if it cannot tell."""
+    def containing(self, text: str, filters: ResourceFilter) -> Sequence[str] | None:
+        """Return the ARNs of resources whose name contains ``text``, by name.
+
+        Tags may be left to the caller. None if it cannot tell.
+        """
         ...
 
 
@@ -95,7 +98,7 @@ class EstateSearch:
             ResourceRow.name_key.contains(key, autoescape=True),
             ResourceRow.identifier.contains(query, autoescape=True),
         )
-        known = self._index.containing(query) if self._index is not None else None
+        known = self._index.containing(query, filters) if self._index is not None else None
         within = _named(connection, contains, filters) if known is None else load(connection, known)
         for resource in within:
             yield SearchHit(resource=resource, score=SUBSTRING_SCORE, how=Match.SUBSTRING)
@@ -129,14 +132,21 @@ def _named(
     connection: Connection, condition: ColumnElement[bool], filters: ResourceFilter
 ) -> Iterator[Resource]:
     # Columns of the covering index alone; whole records are read only for what is returned.
+    # Filtered here: in SQL, the planner would rather walk all records of a region.
     query = (
-        select(ResourceRow.arn)
-        .where(condition, _hot(filters))
+        select(
+            ResourceRow.arn,
+            ResourceRow.account_id,
+            ResourceRow.region,
+            ResourceRow.resource_type,
+            ResourceRow.state,
+        )
+        .where(condition)
         .order_by(ResourceRow.name_key, ResourceRow.arn)
     )
     rows = connection.execute(query.execution_options(yield_per=_CHUNK))
-    for chunk in rows.scalars().partitions():
-        yield from load(connection, chunk)
+    for chunk in rows.partitions():
+        yield from load(connection, [row.arn for row in chunk if filters.admits(*row[1:])])
 
 
 def _from_index(connection: Connection, alike: Sequence[Alike]) -> Iterator[SearchHit]:
