@@ -215,6 +215,12 @@ def translate(
             where=place,
             fix="Check its section in the AWS config file",
         )
+    if not isinstance(error, sdk.BotoCoreError):
+        return AwsError(
+            f"The answer to {call} is not what AWS answers ({type(error).__name__})",
+            where=place,
+            fix="Check the network: a proxy or a sign-in page may be in between",
+        )
     return AwsError(f"{call} failed with {type(error).__name__}", where=place)
 
 

@@ -149,7 +149,9 @@ class SessionFactory:
                     client = state.session.create_client(
                         service, region_name=place, config=self._config
                     )
-                    client.meta.events.register_first("needs-retry", _give_up_connecting)
+                    # Before botocore's own handler, whose event this is: the first answer counts.
+                    event = f"needs-retry.{client.meta.service_model.service_id.hyphenize()}"
+                    client.meta.events.register_first(event, _give_up_connecting)
                     state.clients[service, place] = client
                 return state.clients[service, place]
 
@@ -301,8 +303,9 @@ class SessionFactory:
     ) -> T:
         try:
             return call()
-        except (sdk.BotoCoreError, sdk.ClientError) as error:
-            # `from None`: the SDK's message may quote what must not be shown.
+        except Exception as error:
+            # Any: the SDK's parsers let even a KeyError out when what answers is not AWS.
+            # `from None`: its messages may quote what must not be shown.
             raise translate(
                 error, profile=profile, service=service, operation=operation, region=region
             ) from None

@@ -9,7 +9,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import jmespath
-from botocore import exceptions as sdk
 from botocore import xform_name
 
 from cloudops_ls.aws.errors import ResourceMissing, error_code, translate
@@ -239,7 +238,8 @@ class TypeReader:
     ) -> Any:
         try:
             return call()
-        except (sdk.BotoCoreError, sdk.ClientError) as error:
+        except Exception as error:
+            # Any: the SDK's parsers let even a KeyError out when what answers is not AWS.
             if error_code(error) in missing:
                 raise ResourceMissing("AWS says that it does not exist") from None
             raise translate(
