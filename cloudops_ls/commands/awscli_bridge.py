@@ -41,20 +41,25 @@ from awscli.clidriver import (  # noqa: E402
 )
 from awscli.customizations.commands import BasicCommand  # noqa: E402
 from awscli.customizations.waiters import WaitCommand, WaiterStateCommand  # noqa: E402
-from awscli.paramfile import LOCAL_PREFIX_MAP, PARAMFILE_DISABLED, REMOTE_PREFIX_MAP  # noqa: E402
+from awscli.paramfile import PARAMFILE_DISABLED  # noqa: E402
 from awscli.plugin import load_plugins  # noqa: E402
 
+from cloudops_ls.commands.references import (  # noqa: E402
+    FILE_PREFIXES,
+    URL_PREFIXES,
+    FileValue,
+)
+from cloudops_ls.commands.refusals import (  # noqa: E402
+    InvalidChoiceError,
+    OfflineError,
+    ParserError,
+)
+
 __all__ = [
-    "FILE_PREFIXES",
-    "URL_PREFIXES",
     "BasicCommand",
-    "FileValue",
-    "InvalidChoiceError",
-    "OfflineError",
     "OfflineSession",
     "OperationArguments",
     "ParamValidator",
-    "ParserError",
     "ServiceCommand",
     "ServiceParser",
     "TopLevelParser",
@@ -67,33 +72,7 @@ __all__ = [
     "unpack_argument",
 ]
 
-FILE_PREFIXES = tuple(LOCAL_PREFIX_MAP)
-URL_PREFIXES = tuple(REMOTE_PREFIX_MAP)
 ParamValidator = botocore.validate.ParamValidator
-
-
-class ParserError(Exception):
-    """argparse would print this message and end the process."""
-
-
-class InvalidChoiceError(Exception):
-    """A word that is none of those possible in its place."""
-
-    def __init__(self, dest: str, value: str, choices: tuple[str, ...]) -> None:
-        super().__init__(value)
-        self.dest = dest
-        self.value = value
-        self.choices = choices
-
-
-class OfflineError(Exception):
-    """Reading the command would need a call to AWS."""
-
-
-class FileValue(str):
-    """A parameter value that the CLI would load from a file or URL."""
-
-    __slots__ = ()
 
 
 def cli_loader() -> Any:

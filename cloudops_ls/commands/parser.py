@@ -4,30 +4,44 @@ from __future__ import annotations
 
 import copy
 import json
-import textwrap
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudops_ls.commands.errors import CommandError, ErrorKind
-from cloudops_ls.commands.model import FileReference, FileUse, Problem
+from cloudops_ls.commands.model import Problem
 from cloudops_ls.commands.parsed import GlobalOptions, ParsedCommand
-from cloudops_ls.commands.shapes import findings, nearest, plain
+from cloudops_ls.commands.references import (
+    FileValue,
+    members,
+    of_global_options,
+    of_s3_transfer,
+    reference,
+)
+from cloudops_ls.commands.refusals import (
+    InvalidChoiceError,
+    ParserError,
+    help_wanted,
+    index_of,
+    missing_parameters,
+    missing_service,
+    own_command,
+    translated,
+    unknown_word,
+    wrong_choice,
+)
+from cloudops_ls.commands.shapes import findings, plain
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Sequence
     from types import ModuleType
 
+    from cloudops_ls.commands.model import FileReference
+
 _REMEMBERED_OPERATIONS = 128  # about 0.25 MB each
-_LONGEST_MESSAGE = 300
 _OVERRIDES = ("--cli-input-json", "--generate-cli-skeleton")
-_IN_TERMINAL = "Run it in a terminal"
-_HELP = "Help is shown in a pager"
-_INTERACTIVE = frozenset(
-    {"configure", "history", "ssm start-session", "ecs execute-command", "logs start-live-tail"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +122,7 @@ class CommandParser:
             except Exception as error:
                 # The CLI's customizations raise whatever they like at bad input. All of it means
                 # that the command was not understood, so it must not run.
-                raise self._translate(error, words) from error
+                raise translated(error, words) from error
 
     def _load(self) -> None:
         if self._cli is not None:
@@ -144,19 +158,15 @@ class CommandParser:
                 fix="Remove it",
                 word=words.index("--"),
             )
-        cli = self._bridge
+        self._load()
         if len(words) == 1:
-            raise CommandError(
-                ErrorKind.MISSING_COMMAND,
-                "The service is missing",
-                fix="Write aws <service> <operation>",
-            )
+            raise missing_service()
         try:
             values, rest = self._top.parse_known_args(list(words[1:]))
-        except cli.InvalidChoiceError as error:
+        except InvalidChoiceError as error:
             raise self._wrong_choice(error, words, "aws", ErrorKind.UNKNOWN_SERVICE) from None
-        except cli.ParserError as error:
-            raise self._translate(error, words) from None
+        except ParserError as error:
+            raise translated(error, words) from None
         return values, rest
 
     def _parse(self, words: tuple[str, ...]) -> ParsedCommand:
@@ -173,7 +183,7 @@ class CommandParser:
             return self._service(words, values, options, name, command, rest)
         if name == "s3":
             return self._custom(words, values, options, (name,), command, rest)
-        raise _own_command(name, words)
+        raise own_command(name, words)
 
     def _service(
         self,
@@ -193,20 +203,15 @@ class CommandParser:
                 f"The operation of {name} is missing",
                 fix=f"Write aws {name} <operation>",
             )
-        try:
-            chosen, rest = parser.parse_known_args(rest)
-        except cli.InvalidChoiceError as error:
-            raise self._wrong_choice(
-                error, words, f"aws {name}", ErrorKind.UNKNOWN_OPERATION
-            ) from None
+        chosen, rest = self._arguments(parser, rest, f"aws {name}", words)
         path: tuple[str, ...] = (name, chosen.operation)
         if rest == ["help"]:
-            raise CommandError(ErrorKind.UNSUPPORTED, _HELP, fix=_IN_TERMINAL)
+            raise help_wanted()
         target = table[chosen.operation]
         if isinstance(target, cli.WaitCommand):
             target, path, rest = self._waiter(target, path, rest, words)
         elif not cli.is_api_call(target):
-            raise _own_command(" ".join(path), words)
+            raise own_command(" ".join(path), words)
         return self._operation(words, values, options, path, target, rest)
 
     def _waiter(
@@ -214,15 +219,10 @@ class CommandParser:
     ) -> tuple[Any, tuple[str, ...], list[str]]:
         cli = self._bridge
         parser = cli.OperationArguments(target.arg_table, target.subcommand_table)
-        try:
-            chosen, rest = parser.parse_known_args(rest)
-        except cli.InvalidChoiceError as error:
-            where = f"aws {' '.join(path)}"
-            raise self._wrong_choice(error, words, where, ErrorKind.UNKNOWN_OPERATION) from None
+        where = f"aws {' '.join(path)}"
+        chosen, rest = self._arguments(parser, rest, where, words)
         if getattr(chosen, "subcommand", None) is None:
-            raise CommandError(
-                ErrorKind.MISSING_COMMAND, f"aws {' '.join(path)} needs the name of a waiter"
-            )
+            raise CommandError(ErrorKind.MISSING_COMMAND, f"{where} needs the name of a waiter")
         return target.subcommand_table[chosen.subcommand], (*path, chosen.subcommand), rest
 
     def _table(self, command: Any) -> Any:
@@ -263,12 +263,12 @@ class CommandParser:
         ready = self._prepared(path, target)
         model = target._operation_model
         where = f"aws {' '.join(path)}"
-        given, unknown = self._arguments(ready.arguments, rest, words)
+        given, unknown = self._arguments(ready.arguments, rest, where, words)
         if stray := vars(given).pop("help", None):
             unknown.append(stray)
         self._refuse_unknown(unknown, ready.arguments, where, words)
         if not any(word in _OVERRIDES for word in rest):
-            _require(ready.arguments.missing(given), where)
+            self._require(ready.arguments, given, where)
         self._refuse_empty(ready, given, words)
         try:
             # On a copy: these handlers compile --query and resolve the endpoint in place.
@@ -295,8 +295,8 @@ class CommandParser:
             context={},
         )
         skeleton = getattr(given, "generate_cli_skeleton", None)
-        files = [*files, *_global_files(values)]
-        skipped = frozenset(_members_from(files, ready.table))
+        files = [*files, *of_global_options(values)]
+        skipped = frozenset(members(files, ready.table))
         problems = self._validate(model, parameters, skipped, words, complete=skeleton is None)
         service = model.service_model
         return ParsedCommand(
@@ -316,44 +316,38 @@ class CommandParser:
         )
 
     def _arguments(
-        self, parser: Any, rest: list[str], words: tuple[str, ...]
+        self, parser: Any, rest: list[str], where: str, words: tuple[str, ...]
     ) -> tuple[argparse.Namespace, list[str]]:
-        cli = self._bridge
         try:
             given, unknown = parser.parse_known_args(rest)
-        except cli.InvalidChoiceError as error:
-            raise CommandError(
-                ErrorKind.INVALID_VALUE,
-                f"{error.value!r} is not a value of {error.dest}",
-                suggestion=nearest(error.value, error.choices),
-                fix=None if nearest(error.value, error.choices) else _one_of(error.choices),
-                word=_index(words, error.value),
-            ) from None
+        except InvalidChoiceError as error:
+            raise self._wrong_choice(error, words, where) from None
         return given, list(unknown)
+
+    def _wrong_choice(
+        self,
+        error: InvalidChoiceError,
+        words: tuple[str, ...],
+        where: str,
+        kind: ErrorKind = ErrorKind.UNKNOWN_OPERATION,
+    ) -> CommandError:
+        return wrong_choice(error, words, where, kind, self._global_names)
+
+    @property
+    def _global_names(self) -> list[str]:
+        return [name for action in self._top._actions for name in action.option_strings]
 
     def _refuse_unknown(
         self, unknown: list[str], parser: Any, where: str, words: tuple[str, ...]
     ) -> None:
-        for word in unknown:
-            if word.startswith("-") and len(word) > 1:
-                option = word.partition("=")[0]
-                known = [
-                    *parser.options,
-                    *(o for a in self._top._actions for o in a.option_strings),
-                ]
-                raise CommandError(
-                    ErrorKind.UNKNOWN_PARAMETER,
-                    f"{where} has no parameter {option}",
-                    suggestion=nearest(option, known),
-                    word=_index(words, word),
-                )
         if unknown:
-            raise CommandError(
-                ErrorKind.UNKNOWN_PARAMETER,
-                f"{unknown[0]!r} belongs to no parameter of {where}",
-                fix="Put the name of the parameter before it, or quotes around a value with spaces",
-                word=_index(words, unknown[0]),
-            )
+            # An unknown option explains the stray values behind it.
+            worst = next((word for word in unknown if word.startswith("-")), unknown[0])
+            raise unknown_word(worst, [*parser.options, *self._global_names], where, words)
+
+    def _require(self, parser: Any, given: argparse.Namespace, where: str) -> None:
+        if missing := parser.missing(given):
+            raise missing_parameters(missing, where)
 
     def _refuse_empty(
         self, ready: _Operation, given: argparse.Namespace, words: tuple[str, ...]
@@ -365,7 +359,7 @@ class CommandParser:
                     ErrorKind.INVALID_VALUE,
                     f"{argument.cli_name} has no value",
                     fix="Add a value, or write '[]' if an empty list is meant",
-                    word=_index(words, argument.cli_name),
+                    word=index_of(words, argument.cli_name),
                 )
 
     def _parameters(
@@ -388,46 +382,18 @@ class CommandParser:
                 value = cli.unpack_argument(
                     ready.session, service, ready.command._name, argument, value, values
                 )
-            if reference := self._reference(argument, value):
-                files.append(reference)
+            if file := reference(argument, value):
+                files.append(file)
                 continue
             if argument.name == "cli-input-json":
                 continue
             argument.add_to_params(parameters, value)
         if (text := present.get("cli_input_json")) and not any(
-            reference.parameter == "--cli-input-json" for reference in files
+            file.parameter == "--cli-input-json" for file in files
         ):
             for key, item in _json_object(text).items():
                 parameters.setdefault(key, item)
         return parameters, files
-
-    def _reference(self, argument: Any, value: Any) -> FileReference | None:
-        """Say which file or URL the CLI would open for this value, if any."""
-        cli = self._bridge
-        if isinstance(value, cli.FileValue):
-            use = FileUse.FETCH if value.startswith(cli.URL_PREFIXES) else FileUse.READ
-            return FileReference(parameter=argument.cli_name, location=str(value), use=use)
-        if argument.name == "cli-input-json" and isinstance(value, str):
-            if value.startswith(cli.FILE_PREFIXES):
-                return FileReference(parameter=argument.cli_name, location=value, use=FileUse.READ)
-            return None
-        if isinstance(value, str) and (
-            argument.name == "outfile" or argument.name.endswith("-outfile")
-        ):
-            return FileReference(parameter=argument.cli_name, location=value, use=FileUse.WRITE)
-        model = getattr(argument, "argument_model", None)
-        streams = (
-            model is not None
-            and model.type_name == "blob"
-            and getattr(model, "serialization", {}).get("streaming")
-        )
-        if isinstance(value, str) and (streams or argument.name == "priv-launch-key"):
-            return FileReference(parameter=argument.cli_name, location=value, use=FileUse.READ)
-        for text in value if isinstance(value, list) else [value]:
-            # Shorthand key@=file://… loads a file in the middle of a value.
-            if isinstance(text, str) and "@=" in text and "://" in text:
-                return FileReference(parameter=argument.cli_name, location=text, use=FileUse.READ)
-        return None
 
     def _validate(
         self,
@@ -471,19 +437,9 @@ class CommandParser:
         # The CLI's order: building the subcommands may add to the arguments (s3 sync).
         subcommands = command.subcommand_table
         parser = cli.OperationArguments(command.arg_table, subcommands)
-        try:
-            given, unknown = parser.parse_known_args(rest)
-        except cli.InvalidChoiceError as error:
-            if error.dest == "command":
-                raise self._wrong_choice(error, words, where, ErrorKind.UNKNOWN_OPERATION) from None
-            raise CommandError(
-                ErrorKind.INVALID_VALUE,
-                f"{error.value!r} is not a value of {error.dest}",
-                suggestion=nearest(error.value, error.choices),
-                word=_index(words, error.value),
-            ) from None
+        given, unknown = self._arguments(parser, rest, where, words)
         if getattr(given, "help", None):
-            raise CommandError(ErrorKind.UNSUPPORTED, _HELP, fix=_IN_TERMINAL)
+            raise help_wanted()
         if chosen := getattr(given, "subcommand", None):
             return self._custom(
                 words, values, options, (*path, chosen), subcommands[chosen], unknown
@@ -495,7 +451,7 @@ class CommandParser:
                 fix=f"One of {', '.join(subcommands)}",
             )
         self._refuse_unknown(unknown, parser, where, words)
-        _require(parser.missing(given), where)
+        self._require(parser, given, where)
         parameters: dict[str, Any] = {}
         files: list[FileReference] = []
         for argument in command.arg_table.values():
@@ -504,19 +460,13 @@ class CommandParser:
                 continue
             if isinstance(value, str | list):
                 value = cli.unpack_argument(
-                    self._session, "custom", command.name, argument, value, given
+                    self._session, "custom", command.name, argument, value, values
                 )
-            if isinstance(value, cli.FileValue):
-                files.append(
-                    FileReference(
-                        parameter=argument.cli_name,
-                        location=str(value),
-                        use=FileUse.FETCH if value.startswith(cli.URL_PREFIXES) else FileUse.READ,
-                    )
-                )
+            if isinstance(value, FileValue) and (file := reference(argument, value)):
+                files.append(file)
                 continue
             parameters[argument.name] = plain(value)
-        files += [*_s3_files(path[-1], parameters, words), *_global_files(values)]
+        files += [*of_s3_transfer(path[-1], parameters, words), *of_global_options(values)]
         return ParsedCommand(
             argv=words,
             service=path[0],
@@ -528,64 +478,6 @@ class CommandParser:
             dry_run=bool(parameters.get("dryrun")),
             files=tuple(files),
             arn_services=frozenset({path[0]}),
-        )
-
-    def _wrong_choice(
-        self, error: Any, words: tuple[str, ...], where: str, kind: ErrorKind
-    ) -> CommandError:
-        if error.dest != "command":
-            return CommandError(
-                ErrorKind.INVALID_VALUE,
-                f"{error.value!r} is not a value of {error.dest}",
-                suggestion=nearest(error.value, error.choices),
-                fix=None if nearest(error.value, error.choices) else _one_of(error.choices),
-                word=_index(words, error.value),
-            )
-        if error.value == "help":
-            return CommandError(ErrorKind.UNSUPPORTED, _HELP, fix=_IN_TERMINAL)
-        index = _index(words, error.value)
-        option = words[index - 1] if index is not None else ""
-        known = [name for action in self._top._actions for name in action.option_strings]
-        if option.startswith("--") and not any(name.startswith(option) for name in known):
-            # The word is the value of a misspelt option.
-            return CommandError(
-                ErrorKind.UNKNOWN_PARAMETER,
-                f"{where} has no parameter {option}",
-                suggestion=nearest(option, known),
-                word=_index(words, option),
-            )
-        what = "service" if kind is ErrorKind.UNKNOWN_SERVICE else "operation"
-        return CommandError(
-            kind,
-            f"{where} has no {what} {error.value!r}",
-            suggestion=nearest(error.value, error.choices),
-            word=index,
-        )
-
-    def _translate(self, error: Exception, words: tuple[str, ...]) -> CommandError:
-        cli = self._bridge
-        if isinstance(error, cli.OfflineError):
-            return CommandError(
-                ErrorKind.UNSUPPORTED,
-                "The AWS CLI asks AWS before it can read this command",
-                fix="Give the whole configuration instead of the shortcut",
-            )
-        if isinstance(error, KeyError | AttributeError | IndexError | AssertionError):
-            return CommandError(ErrorKind.UNSUPPORTED, "The AWS CLI's parser fails on this command")
-        text = " ".join(str(error).split()) or type(error).__name__
-        if "following arguments are required: command" in text:
-            return CommandError(
-                ErrorKind.MISSING_COMMAND,
-                "The service is missing",
-                fix="Write aws <service> <operation>",
-            )
-        if "following arguments are required: operation" in text:
-            return CommandError(ErrorKind.MISSING_COMMAND, "The operation is missing")
-        option = next((word for word in words if word.startswith("--") and word in text), None)
-        return CommandError(
-            ErrorKind.INVALID_VALUE,
-            textwrap.shorten(text, _LONGEST_MESSAGE, placeholder=" …").rstrip("."),
-            word=_index(words, option) if option else None,
         )
 
 
@@ -602,36 +494,6 @@ def _global_options(values: argparse.Namespace) -> GlobalOptions:
     )
 
 
-def _global_files(values: argparse.Namespace) -> list[FileReference]:
-    if not values.ca_bundle:
-        return []
-    return [FileReference(parameter="--ca-bundle", location=values.ca_bundle, use=FileUse.READ)]
-
-
-def _members_from(files: Iterable[FileReference], table: dict[str, Any]) -> Iterable[str]:
-    """Members of the input that the given files stand for."""
-    names = {reference.parameter for reference in files}
-    if "--cli-input-json" in names:
-        # Any member may be in that file.
-        for argument in table.values():
-            yield getattr(argument, "_serialized_name", "")
-    for argument in table.values():
-        if argument.cli_name in names:
-            yield getattr(argument, "_serialized_name", "")
-            yield getattr(argument, "_param_to_replace", "")
-            yield getattr(argument, "_param_to_overwrite", "")
-
-
-def _require(missing: list[str], where: str) -> None:
-    if missing:
-        raise CommandError(
-            ErrorKind.MISSING_PARAMETER,
-            f"{where} needs {' and '.join(missing)}",
-            suggestion=None,
-            fix="Add it" if len(missing) == 1 else "Add them",
-        )
-
-
 def _json_object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
@@ -642,61 +504,3 @@ def _json_object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CommandError(ErrorKind.INVALID_VALUE, "--cli-input-json must be a JSON object")
     return value
-
-
-def _s3_files(
-    operation: str, parameters: dict[str, Any], words: tuple[str, ...]
-) -> list[FileReference]:
-    """Local paths of an ``aws s3`` transfer: the first is read, the second is written."""
-    if operation not in {"cp", "mv", "sync"}:
-        return []
-    paths = [str(path) for path in parameters.get("paths", [])]
-    if not any(path.startswith("s3://") for path in paths):
-        raise CommandError(
-            ErrorKind.INVALID_VALUE,
-            f"aws s3 {operation} copies from or to S3, and neither path starts with s3://",
-            word=_index(words, paths[0]) if paths else None,
-        )
-    found = []
-    for path, use in zip(paths, (FileUse.READ, FileUse.WRITE), strict=False):
-        if path.startswith("s3://"):
-            continue
-        if path == "-":
-            if use is FileUse.READ:
-                raise CommandError(
-                    ErrorKind.UNSUPPORTED,
-                    "Standard input is empty here, so S3 would receive an empty object",
-                    word=_index(words, "-"),
-                )
-            continue
-        found.append(FileReference(parameter="paths", location=path, use=use))
-    return found
-
-
-def _own_command(name: str, words: tuple[str, ...]) -> CommandError:
-    if name in _INTERACTIVE:
-        return CommandError(
-            ErrorKind.UNSUPPORTED,
-            f"aws {name} asks questions or keeps a terminal open",
-            fix=_IN_TERMINAL,
-            word=_index(words, name.split()[-1]),
-        )
-    return CommandError(
-        ErrorKind.UNSUPPORTED,
-        f"aws {name} is a program inside the AWS CLI that makes several calls or writes files, "
-        "so its effect cannot be checked",
-        fix=f"{_IN_TERMINAL}, or use the single API operations",
-        word=_index(words, name.split()[-1]),
-    )
-
-
-def _one_of(choices: Sequence[str]) -> str | None:
-    return f"Use one of {', '.join(choices)}" if 0 < len(choices) <= 12 else None
-
-
-def _index(words: Sequence[str], word: str) -> int | None:
-    """Return where ``word`` stands after ``aws``; an option may carry ``=value``."""
-    for index in range(1, len(words)):
-        if words[index] == word or words[index].startswith(f"{word}="):
-            return index
-    return None

@@ -297,6 +297,12 @@ def test_files_and_urls_are_reported_not_opened(
     assert [(file.location, file.use) for file in parse(text).files] == [(location, use)]
 
 
+def test_text_that_only_looks_like_shorthand_stays_text(parse: Any) -> None:
+    command = parse("aws ec2 create-security-group --group-name g --description 'a@=file://b'")
+    assert command.parameters["Description"] == "a@=file://b"
+    assert not command.files
+
+
 def test_a_template_url_is_a_value_like_any_other(parse: Any) -> None:
     command = parse("aws cloudformation create-stack --stack-name s --template-url https://x/y")
     assert command.parameters["TemplateURL"] == "https://x/y"
@@ -438,3 +444,13 @@ def test_a_warm_parse_takes_a_few_milliseconds(parse: Any) -> None:
         parse(text)
         times.append(time.perf_counter() - start)
     assert statistics.median(times) < 0.003
+
+
+def test_the_prefixes_that_load_files_are_the_clis_own(parser: CommandParser) -> None:
+    parser.warm()
+    from awscli.paramfile import LOCAL_PREFIX_MAP, REMOTE_PREFIX_MAP
+
+    from cloudops_ls.commands.references import FILE_PREFIXES, URL_PREFIXES
+
+    assert tuple(LOCAL_PREFIX_MAP) == FILE_PREFIXES
+    assert tuple(REMOTE_PREFIX_MAP) == URL_PREFIXES
