@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock
     from markdown_it.token import Token
 
 BOM = "\ufeff"
@@ -31,6 +32,10 @@ _WINDOW = 1024
 _SMALLEST_WINDOW = 8
 # Blocks before an edit that are read again, and blocks after it that the first window holds.
 _BEFORE, _AFTER = 2, 4
+
+# Levels below which a marker of a quote or a list is plain text. A list counts two levels. Each
+# level of quotes reads all of its lines again.
+_DEEPEST_QUOTE, _DEEPEST_LIST = 8, 30
 
 _IMAGES = re.compile(r"(?:\s*!\[(?:\\.|[^\]\\])*\](?:\((?:\\.|[^)\\])*\)|\[[^\]]*\]))+\s*")
 _CLOSING_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*")
@@ -112,6 +117,7 @@ _TRIMMED = {BlockKind.LIST, BlockKind.QUOTE, BlockKind.CODE, BlockKind.TABLE}
 def _markdown() -> MarkdownIt:
     # Imported on first use: the import costs a language server 30-90 ms of its start.
     from markdown_it import MarkdownIt
+    from markdown_it.rules_block import blockquote, list_block
 
     class BlockParser(MarkdownIt):
         """markdown-it without its opinion on link targets, which some texts make it fail on."""
@@ -122,8 +128,22 @@ def _markdown() -> MarkdownIt:
         def validateLink(self, url: str) -> bool:  # noqa: N802
             return True
 
-    options = {"maxNesting": 100, "inline_definitions": True}
-    return BlockParser("commonmark", options).enable("table")
+    # markdown-it's own limit is out of reach: there it gives the rest of the text to a list.
+    parser = BlockParser("commonmark", {"maxNesting": 100, "inline_definitions": True})
+    ends = ["paragraph", "reference", "blockquote"]
+    rules = parser.block.ruler
+    rules.at("blockquote", _limited(blockquote, _DEEPEST_QUOTE), {"alt": [*ends, "list"]})
+    rules.at("list", _limited(list_block, _DEEPEST_LIST), {"alt": ends})
+    return parser.enable("table")
+
+
+def _limited(rule: Callable[..., bool], deepest: int) -> Callable[..., bool]:
+    """Return `rule` without effect below a level, so that no text makes parsing very slow."""
+
+    def limited(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+        return state.level < deepest and rule(state, start, end, silent)
+
+    return limited
 
 
 def _read_window(lines: LineIndex, first: int, end: int) -> list[tuple[int, Block]]:

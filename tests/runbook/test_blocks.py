@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from time import process_time
 from unittest.mock import patch
 
 import pytest
@@ -69,12 +70,25 @@ def test_link_targets_that_cannot_be_encoded_do_no_harm() -> None:
     assert len(read_blocks(LineIndex("[a]: https://\ud800\n[b]: javascript:x"), 0).blocks) == 2
 
 
-def test_deeply_nested_lists_do_not_swallow_what_follows() -> None:
-    text = "- " * 30 + "x\n\nafter"
+@pytest.mark.parametrize(
+    ("mark", "kind"), [("- ", BlockKind.LIST), ("> ", BlockKind.QUOTE), ("> 1. ", BlockKind.QUOTE)]
+)
+def test_deep_nesting_does_not_swallow_what_follows(mark: str, kind: BlockKind) -> None:
+    text = mark * 80 + "x\n\nafter"
     assert [block.kind for block in read_blocks(LineIndex(text), 0).blocks] == [
-        BlockKind.LIST,
+        kind,
         BlockKind.PARAGRAPH,
     ]
+
+
+def test_deep_quotes_do_not_make_parsing_slow() -> None:
+    def seconds(text: str) -> float:
+        start = process_time()
+        parse(text)
+        return process_time() - start
+
+    lines = "x\n" * 1000
+    assert seconds("> " * 80 + lines) < 20 * seconds("> " + lines)
 
 
 @given(text=markdown(60), window=st.integers(1, 12))
