@@ -120,7 +120,7 @@ def _markdown() -> MarkdownIt:
     from markdown_it.rules_block import blockquote, list_block
 
     class BlockParser(MarkdownIt):
-        """markdown-it without its opinion on link targets, which some texts make it fail on."""
+        """markdown-it that leaves link targets alone: no block depends on them."""
 
         def normalizeLink(self, url: str) -> str:  # noqa: N802
             return url
