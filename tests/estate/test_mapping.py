@@ -4,11 +4,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
+import jmespath
 import pytest
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.estate.catalog.loader import Catalog
 from cloudops_ls.estate.mapping import ItemMapper, MappingContext, plain, rendered, tag_map
+from cloudops_ls.estate.mapping import _compiled as compiled
 
 CATALOG = Catalog.load()
 NOW = datetime(2025, 10, 8, 10, 30, tzinfo=UTC)
@@ -130,3 +132,22 @@ def test_parameters_are_filled_for_one_and_for_many() -> None:
 
 def test_braces_in_names_from_aws_are_not_templates() -> None:
     assert rendered({"Name": "{identifier}"}, [{"identifier": "{arn}{0}"}]) == {"Name": "{arn}{0}"}
+
+
+@pytest.mark.parametrize("path", ["State", "State.Name", "State.Name.More", "_x1"])
+@pytest.mark.parametrize(
+    "item",
+    [
+        {},
+        None,
+        [],
+        "x",
+        {"State": "x"},
+        {"State": {"Name": [1]}},
+        {"State": [{"Name": 1}]},
+        {"_x1": 0},
+    ],
+)
+def test_plain_paths_are_what_jmespath_says(path: str, item: Any) -> None:
+    assert compiled(path).search(item) == jmespath.search(path, item)
+    assert not isinstance(compiled(path), type(jmespath.compile(path)))
