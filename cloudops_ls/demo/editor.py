@@ -103,6 +103,7 @@ class Editor:
         self.messages: list[str] = []
         self._answer = answer
         self._redraw = redraw
+        self._asking: set[asyncio.Future[str | None]] = set()
         self._settings: Mapping[str, Any] = {}
         self._process: asyncio.subprocess.Process | None = None
         self._stderr: deque[str] = deque(maxlen=20)
@@ -157,6 +158,9 @@ class Editor:
         process = self._process
         if process is None:
             return
+        # Closing an editor closes its open questions, which is a No.
+        for asking in list(self._asking):
+            asking.cancel()
         try:
             async with asyncio.timeout(EXIT_SECONDS):
                 if process.returncode is None:
@@ -298,7 +302,15 @@ class Editor:
 
     async def _ask(self, params: types.ShowMessageRequestParams) -> types.MessageActionItem | None:
         choices = tuple(action.title for action in params.actions or ())
-        chosen = await self._answer(Question(params.message, choices))
+        asking = asyncio.ensure_future(self._answer(Question(params.message, choices)))
+        self._asking.add(asking)
+        try:
+            chosen = await asking
+        except asyncio.CancelledError:
+            # The editor is closing under the question.
+            chosen = None
+        finally:
+            self._asking.discard(asking)
         return types.MessageActionItem(chosen) if chosen is not None else None
 
     def _show(self, params: types.ShowMessageParams) -> None:

@@ -180,6 +180,19 @@ def test_an_interrupted_demo_leaves_nothing(demo, number, moment) -> None:
     demo.assert_no_trace()
 
 
+def test_ctrl_c_at_the_question_is_a_no_and_leaves_nothing(demo) -> None:
+    demo.start(keyboard=subprocess.PIPE)
+    demo.read_until("─ confirmation ─")
+    time.sleep(0.5)
+    demo.process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    demo.process.send_signal(signal.SIGINT)
+    assert demo.finish() == 128 + signal.SIGINT, demo.output
+    demo.process.stdin.close()
+    assert "Traceback" not in demo.output
+    demo.assert_no_trace()
+
+
 def test_processes_end_even_when_the_demo_is_killed(demo) -> None:
     demo.start("--yes")
     demo.read_until("Write what you want")
