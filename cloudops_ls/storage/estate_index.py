@@ -73,7 +73,7 @@ def _named(resource: Resource) -> _Named:
     # Interned: a hundred thousand resources share a handful of these.
     state = resource.state
     return _Named(
-        f"{name_key(resource.name)}\n{resource.identifier}",
+        name_key(f"{resource.name}\n{resource.identifier}"),
         resource.arn,
         sys.intern(resource.account_id),
         sys.intern(resource.region),
@@ -372,13 +372,12 @@ class EstateIndex:
             return None
         key = name_key(text)
         # A copy: a dictionary must not change while it is walked.
-        found = [
-            (each.text, each.arn)
-            for each in list(self._names.values())
-            if (key in each.text or text in each.text)
-            and filters.admits(each.account_id, each.region, each.resource_type, each.state)
+        found = [each for each in list(self._names.values()) if key in each[0]]
+        return [
+            each.arn
+            for each in sorted(found, key=lambda each: each[:2])
+            if filters.admits(each.account_id, each.region, each.resource_type, each.state)
         ]
-        return [arn for _, arn in sorted(found)]
 
     def _embed_query(self, query: str) -> list[float] | None:
         # Until it is loaded, no search waits for the model.
