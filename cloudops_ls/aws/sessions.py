@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CONNECT_ATTEMPTS = 2
-"""How often an endpoint is tried that cannot be connected to, whatever the retry mode says."""
+"""How often an endpoint that does not answer is tried, whatever the retry mode says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,10 +327,11 @@ def _stamp() -> tuple[object, ...]:
 def _give_up_connecting(
     attempts: int, caught_exception: Exception | None = None, **_event: object
 ) -> bool | None:
-    """End the retries of a call that cannot even connect; answers are retried as configured.
+    """End the retries of a call that gets no answer; answers are retried as configured.
 
     Without this an operator without network waits for all attempts and their growing pauses.
     """
-    if isinstance(caught_exception, sdk.ConnectionError) and attempts >= CONNECT_ATTEMPTS:
+    silent = isinstance(caught_exception, sdk.ConnectionError | sdk.ReadTimeoutError)
+    if silent and attempts >= CONNECT_ATTEMPTS:
         return False
     return None
