@@ -112,7 +112,7 @@ def test_nothing_is_readable_after_a_kill(home: Home) -> None:
     from cloudops_ls.storage.estate_index import VectorSettings
     from cloudops_ls.storage.keys import KeyRing
     from cloudops_ls.storage.service import StorageService
-    from storage.test_at_rest import _plant
+    from {__name__} import _plant
     home = Home(Path(sys.argv[1]))
     keys = KeyRing(home, environ={{"CLOUDOPS_PASSPHRASE": sys.argv[2]}})
     service = StorageService.open(home, vectors=VectorSettings(), keys=keys)
