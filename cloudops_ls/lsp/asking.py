@@ -55,7 +55,7 @@ async def send_paragraph(session: Session, place: Place) -> dict[str, Any]:
             "There is no paragraph at the cursor",
             fix="Put the cursor into a paragraph, list or table of the runbook",
         )
-    conversation = _conversation(document)
+    conversation = _conversation(session, document)
     history = await session.stored(lambda store: store.chat.get_history(conversation))
     prompt = _prompt(document, turn, known_digests(history))
     writer = ReplyWriter(session, document, turn, conversation, history)
@@ -80,21 +80,18 @@ async def send_paragraph(session: Session, place: Place) -> dict[str, Any]:
         return outcome
 
 
-def _conversation(document: RunbookDocument) -> str:
-    """Return the id in the front matter, or a new one that goes into it with the answer."""
-    matter = document.runbook.front_matter
-    named = matter.values.get("conversation") if matter is not None else None
-    if named:
-        if not _CONVERSATION_ID.fullmatch(named):
-            raise CloudOpsError(
-                "The conversation id in the front matter is damaged",
-                where="conversation:",
-                fix="Put the old id back, or remove the line to begin a new conversation",
-            )
-        return named
-    if document.conversation is None:
-        document.conversation = new_id()
-    return document.conversation
+def _conversation(session: Session, document: RunbookDocument) -> str:
+    """Return the file's conversation, or a new one that goes into it with the answer."""
+    known = session.conversation_of(document)
+    if known is None:
+        known = session.conversations[document.uri] = new_id()
+    elif not _CONVERSATION_ID.fullmatch(known):
+        raise CloudOpsError(
+            "The conversation id in the front matter is damaged",
+            where="conversation:",
+            fix="Put the old id back, or remove the line to begin a new conversation",
+        )
+    return known
 
 
 def _prompt(document: RunbookDocument, turn: UserTurn, ours: frozenset[str]) -> str:

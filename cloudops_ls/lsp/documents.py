@@ -74,8 +74,6 @@ class RunbookDocument(TextDocument):
         )
         self.encoding = Encoding(str(getattr(self.position_codec.encoding, "value", "utf-16")))
         self.closed = False
-        self.conversation: str | None = None
-        """Id given to this file's conversation while its first answer is on the way."""
         self.editing = asyncio.Lock()
         """Held while an edit of ours is on its way, so that they arrive one by one."""
         self._moved = asyncio.Event()

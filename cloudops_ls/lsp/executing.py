@@ -95,9 +95,8 @@ async def _run(
     approval: Approval,
 ) -> dict[str, Any]:
     checked = check.command
-    conversation = _conversation(document)
     execution = Execution(
-        conversation_id=conversation,
+        conversation_id=session.conversation_of(document),
         command=command.text,
         argv=checked.argv,
         profile=checked.profile,
@@ -128,12 +127,6 @@ async def _run(
         "executionId": execution.id,
         "exitStatus": exit_status,
     }
-
-
-def _conversation(document: RunbookDocument) -> str | None:
-    matter = document.runbook.front_matter
-    named = matter.values.get("conversation") if matter is not None else None
-    return named or document.conversation
 
 
 async def _verify(session: Session, checked: CheckedCommand) -> None:

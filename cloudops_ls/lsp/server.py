@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
+from cloudops_ls.logs import logger
 from cloudops_ls.lsp import command_ids
 from cloudops_ls.lsp.guard import quiet, spoken
 from cloudops_ls.lsp.protocol import CloudOpsProtocol
@@ -19,9 +21,21 @@ from cloudops_ls.lsp.session import Session
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from pygls.exceptions import PyglsError
+
     from cloudops_ls.lsp.dependencies import Dependencies
 
 _SECTION = "cloudops"
+
+
+class _DiscreetServer(LanguageServer):
+    """Logs internal errors; pygls would show their text, which may hold estate data."""
+
+    def report_server_error(
+        self, error: Exception, source: type[PyglsError] | type[JsonRpcException]
+    ) -> None:
+        """Log the kind of an internal error."""
+        logger.error("%s: %s", source.__name__, type(error).__name__)
 
 
 def create_server(dependencies: Dependencies, *, version: str) -> LanguageServer:
@@ -34,7 +48,7 @@ def create_server(dependencies: Dependencies, *, version: str) -> LanguageServer
     version
         Reported to the client.
     """
-    server = LanguageServer("cloudops-ls", version, protocol_cls=CloudOpsProtocol)
+    server = _DiscreetServer("cloudops-ls", version, protocol_cls=CloudOpsProtocol)
     session = Session(server, dependencies)
     _register_lifecycle(server, session)
     _register_language_features(server, session)
@@ -55,8 +69,9 @@ def _register_lifecycle(server: LanguageServer, session: Session) -> None:
 
         log_to_client(server)
         session.spawn(watch_client(server))
-        await _register_for_changes(server)
         await _pull_settings(server, session)
+        session.settle()
+        await _register_for_changes(server)
         await session.start()
 
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
@@ -82,16 +97,23 @@ async def _register_for_changes(server: LanguageServer) -> None:
             method=types.WORKSPACE_DID_CHANGE_CONFIGURATION,
             register_options={"section": _SECTION},
         )
-        await server.client_register_capability_async(types.RegistrationParams([registration]))
+        try:
+            await server.client_register_capability_async(types.RegistrationParams([registration]))
+        except JsonRpcException:
+            logger.warning("the client refused to register for changes of settings")
 
 
 async def _pull_settings(server: LanguageServer, session: Session) -> None:
     workspace = server.client_capabilities.workspace
     if workspace is None or not workspace.configuration:
         return
-    answers = await server.workspace_configuration_async(
-        types.ConfigurationParams(items=[types.ConfigurationItem(section=_SECTION)])
-    )
+    try:
+        answers = await server.workspace_configuration_async(
+            types.ConfigurationParams(items=[types.ConfigurationItem(section=_SECTION)])
+        )
+    except JsonRpcException:
+        logger.warning("the client did not tell its settings")
+        return
     if answers and isinstance(answers[0], dict):
         session.change_settings({**session.initial_settings, **answers[0]})
 
@@ -156,7 +178,11 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
 def _register_commands(server: LanguageServer, session: Session) -> None:
     def command(name: str) -> Callable[[Callable[..., Awaitable[Any]]], None]:
         def register(handler: Callable[..., Awaitable[Any]]) -> None:
-            server.command(name)(spoken(server)(handler))
+            async def settled(*arguments: Any) -> Any:
+                await session.settled()
+                return await handler(*arguments)
+
+            server.command(name)(spoken(server)(settled))
 
         return register
 

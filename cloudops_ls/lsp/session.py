@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_SETTLE_SECONDS = 10.0
+
 
 class Session:
     """The state behind the handlers, built piece by piece when first needed.
@@ -56,6 +58,7 @@ class Session:
         """What came with ``initialize``; the editor's configuration is laid over it."""
         self._editor_settings: dict[str, Any] = {}
         self._settings: Settings | None = None
+        self._settled = asyncio.Event()
         self._reported: set[str] = set()
         # pygls reads stdin on its own pool; a store call must never wait behind it.
         self.store_thread = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store")
@@ -72,6 +75,8 @@ class Session:
         self._catalog: Catalog | None = None
         self._scan_watchers: list[Callable[[dict[str, Any]], None]] = []
         self._accounts: list[AccountRecord] = []
+        self.conversations: dict[str, str] = {}
+        """Ids given to conversations that are not in their file yet, by URI."""
         self.kept_replies: dict[tuple[str, str], KeptReply] = {}
         """Answers whose place in the file was gone, by conversation and prompt."""
         self.running: set[tuple[str, int]] = set()
@@ -102,6 +107,25 @@ class Session:
         self._editor_settings = editor_settings
         self._settings = None
 
+    def settle(self) -> None:
+        """Say that the client's settings are known now."""
+        self._settled.set()
+
+    async def settled(self) -> None:
+        """Wait for the client's settings: commands must not run with another profile's.
+
+        Raises
+        ------
+        CloudOpsError
+            They did not come.
+        """
+        try:
+            await asyncio.wait_for(self._settled.wait(), _SETTLE_SECONDS)
+        except TimeoutError:
+            raise CloudOpsError(
+                "The editor has not sent its settings yet", fix="Try again"
+            ) from None
+
     @property
     def names(self) -> NameIndex:
         """The estate's names as of the last sync; empty until they are loaded."""
@@ -126,6 +150,12 @@ class Session:
         """Return the open runbook at ``uri``, None for other files."""
         workspace = self.server.workspace
         return workspace.open_runbook(uri) if isinstance(workspace, RunbookWorkspace) else None
+
+    def conversation_of(self, document: RunbookDocument) -> str | None:
+        """Return the id of a file's conversation, None when it has none yet."""
+        matter = document.runbook.front_matter
+        named = matter.values.get("conversation") if matter is not None else None
+        return named or self.conversations.get(document.uri)
 
     def require_document(self, uri: str) -> RunbookDocument:
         """Return the open runbook at ``uri``.

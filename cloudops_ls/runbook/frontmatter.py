@@ -30,8 +30,13 @@ _DOUBLE = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SINGLE = re.compile(r"'(?:[^']|'')*'")
 _PLAIN = re.compile(r"(?:[^#]|(?<![ \t])#)*")
 # What any YAML reader takes for the same string that we do.
-_SAFE_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./@+=-]*")
-_TYPED_WORD = re.compile(r"(?:true|false|yes|no|on|off|null|y|n)", re.IGNORECASE)
+_SAFE_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./@+=-]*")
+_TYPED_WORD = re.compile(
+    r"(?:true|false|yes|no|on|off|null|y|n)"
+    # Numbers and dates, with room for what other versions of YAML take for them.
+    r"|0[xob][0-9a-f_]+|[0-9][0-9_.,-]*(?:e[+-]?[0-9]*)?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,21 +167,28 @@ class WorkerService:
         dict
             ``command``: a ``CheckedCommand``; ``environment``: variables it needs to run.
         """
-        profile = str(params["profile"])
-        account = self._account_of(profile, identify=bool(params.get("identify")))
-        checked = self._checker.check(
-            str(params["text"]),
-            CommandContext(
-                profile=profile,
-                region=params.get("region") or None,
-                account_id=account.account_id if account else None,
-                account_alias=account.alias if account else None,
-            ),
+        text, identify = str(params["text"]), bool(params.get("identify"))
+        context = CommandContext(
+            profile=str(params["profile"]), region=params.get("region") or None
         )
+        checked = self._checker.check(text, self._placed(context, identify=identify))
+        if checked.profile is not None and checked.profile != context.profile:
+            # The command names another profile, and with it another account.
+            context = context.model_copy(update={"profile": checked.profile})
+            checked = self._checker.check(text, self._placed(context, identify=identify))
         return {
             "command": checked.model_dump(mode="json"),
             "environment": self._sessions.environment(),
         }
+
+    def _placed(self, context: CommandContext, *, identify: bool) -> CommandContext:
+        """Add the account that the context's profile acts in, as far as it is known."""
+        account = self._account_of(str(context.profile), identify=identify)
+        if account is None:
+            return context
+        return context.model_copy(
+            update={"account_id": account.account_id, "account_alias": account.alias}
+        )
 
     def _account_of(self, profile: str, *, identify: bool) -> AccountRecord | None:
         """Return a profile's account, from the store or, when asked to, from AWS itself."""

@@ -1,0 +1,148 @@
+"""A stand-in AWS, a scanned home, and editors with the capabilities of real ones."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.e2e.editor import Editor
+from tests.e2e.profiles import NEOVIM, VSCODE
+
+from cloudops_ls.demo.cloud import PRODUCTION, DemoCloud, aws_free_environment
+from cloudops_ls.demo.estate import fill
+from cloudops_ls.home import Home
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+    from lsprotocol import types
+
+PASSPHRASE = "correct horse battery staple"
+SETTINGS: dict[str, Any] = {"profile": "production", "region": "us-west-2"}
+_CONFIG = """
+[estate]
+profiles = ["production", "staging"]
+regions = ["us-west-2", "eu-west-1"]
+
+[worker]
+idle_seconds = 2
+"""
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoCloud]:
+    with DemoCloud(tmp_path_factory.mktemp("aws")) as started:
+        fill(started)
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def running_database(cloud: DemoCloud) -> None:
+    """Bring the database back up that an earlier test stopped."""
+    rds = cloud.client("rds", PRODUCTION)
+    name = "pg-instance-main1"
+    (found,) = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+    if found["DBInstanceStatus"] != "available":
+        rds.start_db_instance(DBInstanceIdentifier=name)
+
+
+def _environment(cloud: DemoCloud, root: Path) -> dict[str, str]:
+    clean = {k: v for k, v in aws_free_environment(os.environ).items() if "CLOUDOPS" not in k}
+    runtime = root / "run"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    return {
+        **clean,
+        **cloud.environment(),
+        "CLOUDOPS_HOME": str(root / "home"),
+        "CLOUDOPS_PASSPHRASE": PASSPHRASE,
+        # One socket directory per home, gone with it.
+        "XDG_RUNTIME_DIR": str(runtime),
+    }
+
+
+@pytest.fixture(scope="session")
+def scanned(cloud: DemoCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home scanned once; tests work on copies."""
+    root = tmp_path_factory.mktemp("scanned")
+    (root / "home").mkdir(mode=0o700)
+    (root / "home" / "config.toml").write_text(_CONFIG)
+    environment = _environment(cloud, root)
+    subprocess.run(
+        [sys.executable, "-m", "cloudops_ls", "scan"],
+        env=environment,
+        check=True,
+        timeout=90,
+        capture_output=True,
+    )
+    return root / "home"
+
+
+@pytest.fixture
+def environment(cloud: DemoCloud, scanned: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The environment of a server whose home holds the scanned estate."""
+    # Socket paths are short; pytest's per-test directories may not be.
+    root = tmp_path_factory.mktemp("h")
+    shutil.copytree(scanned, root / "home", ignore=shutil.ignore_patterns("worker.log"))
+    return _environment(cloud, root)
+
+
+@pytest.fixture
+def home(environment: dict[str, str]) -> Home:
+    from pathlib import Path
+
+    return Home(Path(environment["CLOUDOPS_HOME"]))
+
+
+both_editors = pytest.mark.parametrize(
+    "capabilities", [VSCODE, NEOVIM], ids=["vscode", "neovim"]
+)
+"""For the tests that depend on what the client can do; the others speak as VS Code."""
+
+
+@pytest.fixture
+def capabilities() -> types.ClientCapabilities:
+    return VSCODE
+
+
+@pytest.fixture
+async def open_editor() -> AsyncIterator[Callable[..., Any]]:
+    """Start editors, and end every one of them with the test."""
+    started: list[Editor] = []
+
+    async def start(
+        environment: dict[str, str],
+        capabilities: types.ClientCapabilities = VSCODE,
+        settings: dict[str, Any] | None = None,
+    ) -> Editor:
+        editor = Editor(capabilities, SETTINGS if settings is None else settings)
+        started.append(editor)
+        await editor.start(environment)
+        return editor
+
+    yield start
+    for editor in started:
+        if editor.process.returncode is None:
+            try:
+                await editor.quit()
+            except (TimeoutError, RuntimeError):
+                editor.process.kill()
+                await editor.process.wait()
+        await asyncio.wait_for(editor.stop(), 10)
+
+
+@pytest.fixture
+async def editor(
+    environment: dict[str, str],
+    open_editor: Callable[..., Any],
+    capabilities: types.ClientCapabilities,
+) -> Editor:
+    """An editor on the scanned estate, its names loaded."""
+    editor = await open_editor(environment, capabilities)
+    await editor.until(lambda: "name index loaded" in editor.logged(), "the names were loaded")
+    return editor

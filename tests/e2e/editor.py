@@ -1,0 +1,269 @@
+"""An editor under test control: holds buffers, applies edits, answers questions."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import re
+import sys
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+from pygls.protocol import default_converter
+from pytest_lsp import LanguageClient
+from pytest_lsp.client import register_lsp_features
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_CODECS = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}
+
+Answer = "str | None | Callable[[types.ShowMessageRequestParams], Awaitable[str | None]]"
+
+
+@dataclass
+class Buffer:
+    """One open file, with positions counted by Python's own codecs."""
+
+    uri: str
+    text: str
+    encoding: str
+    version: int = 1
+    edits: list[str] = field(default_factory=list)
+
+    def offset(self, position: types.Position) -> int:
+        start = 0
+        for _ in range(position.line):
+            end = _LINE_END.search(self.text, start)
+            assert end is not None, f"line {position.line} is not in the file"
+            start = end.end()
+        end = _LINE_END.search(self.text, start)
+        line = self.text[start : end.start() if end else len(self.text)]
+        codec, size = _CODECS[self.encoding]
+        encoded = line.encode(codec)
+        assert position.character * size <= len(encoded), f"{position} is beyond its line"
+        return start + len(encoded[: position.character * size].decode(codec))
+
+    def position(self, offset: int) -> types.Position:
+        ends = [match.end() for match in _LINE_END.finditer(self.text) if match.end() <= offset]
+        codec, size = _CODECS[self.encoding]
+        before = self.text[ends[-1] if ends else 0 : offset]
+        return types.Position(len(ends), len(before.encode(codec)) // size)
+
+    def after(self, needle: str) -> types.Position:
+        return self.position(self.text.index(needle) + len(needle))
+
+    def at(self, needle: str) -> types.Position:
+        return self.position(self.text.index(needle))
+
+
+class Editor(LanguageClient):
+    """pytest-lsp's client with everything a real editor answers.
+
+    ``answers`` are given to questions in turn: a choice's title, None to close the question, or
+    a function. A question without an answer waiting fails the test through ``unexpected``.
+    """
+
+    def __init__(self, capabilities: types.ClientCapabilities, settings: Mapping[str, Any]) -> None:
+        super().__init__(
+            converter_factory=default_converter, configuration={"": {"cloudops": dict(settings)}}
+        )
+        register_lsp_features(self)
+        self.wanted = capabilities
+        self.buffers: dict[str, Buffer] = {}
+        self.answers: deque[Any] = deque()
+        self.questions: list[types.ShowMessageRequestParams] = []
+        self.unexpected: list[str] = []
+        self.refuse_edits = False
+        self.encoding = "utf-16"
+        self.stderr = b""
+        self.apply_labels: list[str | None] = []
+        self._register()
+
+    def _register(self) -> None:
+        @self.feature(types.WINDOW_SHOW_MESSAGE_REQUEST)
+        async def question(params: types.ShowMessageRequestParams) -> Any:
+            self.questions.append(params)
+            if not self.answers:
+                self.unexpected.append(params.message)
+                return None
+            answer = self.answers.popleft()
+            if callable(answer):
+                answer = await answer(params)
+            return types.MessageActionItem(answer) if answer is not None else None
+
+        @self.feature(types.WORKSPACE_APPLY_EDIT)
+        def apply_edit(params: types.ApplyWorkspaceEditParams) -> types.ApplyWorkspaceEditResult:
+            if self.refuse_edits:
+                return types.ApplyWorkspaceEditResult(applied=False, failure_reason="read-only")
+            for change in params.edit.document_changes or []:
+                buffer = self.buffers.get(change.text_document.uri)
+                if buffer is None or change.text_document.version != buffer.version:
+                    return types.ApplyWorkspaceEditResult(applied=False, failure_reason="stale")
+                self.apply_labels.append(params.label)
+                self._apply(buffer, list(change.edits))
+            return types.ApplyWorkspaceEditResult(applied=True)
+
+        @self.feature(types.CLIENT_REGISTER_CAPABILITY)
+        def register(_params: types.RegistrationParams) -> None:
+            return None
+
+        @self.feature(types.WORKSPACE_CODE_LENS_REFRESH)
+        def refresh(_params: None) -> None:
+            return None
+
+    async def start(
+        self, environment: Mapping[str, str], *, options: Mapping[str, Any] | None = None
+    ) -> types.InitializeResult:
+        await LanguageClient.__mro__[1].start_io(  # keep stderr for ourselves
+            self, sys.executable, "-m", "cloudops_ls", env=dict(environment)
+        )
+        self._reading_stderr = asyncio.create_task(self._read_stderr())
+        result = await self.initialize_session(
+            types.InitializeParams(
+                capabilities=self.wanted,
+                root_uri=None,
+                initialization_options=dict(options or {}),
+            )
+        )
+        self.encoding = str(result.capabilities.position_encoding or "utf-16")
+        return result
+
+    async def _read_stderr(self) -> None:
+        assert self._server is not None and self._server.stderr is not None
+        while line := await self._server.stderr.readline():
+            self.stderr += line
+
+    @property
+    def process(self) -> asyncio.subprocess.Process:
+        assert self._server is not None
+        return self._server
+
+    async def quit(self) -> int:
+        """End the session as an editor does; return the server's exit code."""
+        if self.process.returncode is None:
+            await self.shutdown_async(None)
+            self.exit(None)
+        return await asyncio.wait_for(self.process.wait(), 15)
+
+    def open(self, text: str, name: str = "friday") -> Buffer:
+        buffer = Buffer(f"file:///runbooks/{name}.cloudops.md", text, self.encoding)
+        self.buffers[buffer.uri] = buffer
+        self.text_document_did_open(
+            types.DidOpenTextDocumentParams(
+                types.TextDocumentItem(buffer.uri, "markdown", buffer.version, text)
+            )
+        )
+        return buffer
+
+    def close(self, buffer: Buffer) -> None:
+        del self.buffers[buffer.uri]
+        self.text_document_did_close(
+            types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(buffer.uri))
+        )
+
+    def type(self, buffer: Buffer, offset: int, text: str, *, delete: int = 0) -> None:
+        """Insert ``text`` at a code-point offset, over ``delete`` code points."""
+        span = types.Range(buffer.position(offset), buffer.position(offset + delete))
+        self._apply(buffer, [types.TextEdit(span, text)])
+
+    def _apply(self, buffer: Buffer, edits: list[Any]) -> None:
+        # Ranges of one edit refer to the text before it: apply from the end.
+        places = sorted(
+            ((buffer.offset(e.range.start), buffer.offset(e.range.end), e) for e in edits),
+            key=lambda place: place[0],
+            reverse=True,
+        )
+        changes = []
+        for start, end, edit in places:
+            changes.append(types.TextDocumentContentChangePartial(edit.range, edit.new_text))
+            buffer.text = buffer.text[:start] + edit.new_text + buffer.text[end:]
+            buffer.edits.append(edit.new_text)
+        buffer.version += 1
+        self.text_document_did_change(
+            types.DidChangeTextDocumentParams(
+                types.VersionedTextDocumentIdentifier(buffer.version, buffer.uri), changes
+            )
+        )
+
+    async def complete(self, buffer: Buffer, position: types.Position) -> types.CompletionList:
+        result = await self.text_document_completion_async(
+            types.CompletionParams(types.TextDocumentIdentifier(buffer.uri), position)
+        )
+        assert isinstance(result, types.CompletionList)
+        return result
+
+    async def hover(self, buffer: Buffer, position: types.Position) -> str | None:
+        result = await self.text_document_hover_async(
+            types.HoverParams(types.TextDocumentIdentifier(buffer.uri), position)
+        )
+        if result is None:
+            return None
+        assert isinstance(result.contents, types.MarkupContent)
+        return result.contents.value
+
+    async def actions(self, buffer: Buffer, position: types.Position) -> dict[str, types.Command]:
+        """Return the code actions' commands by title."""
+        result = await self.text_document_code_action_async(
+            types.CodeActionParams(
+                types.TextDocumentIdentifier(buffer.uri),
+                types.Range(position, position),
+                types.CodeActionContext([]),
+            )
+        )
+        commands = {}
+        for action in result or []:
+            # lsprotocol reads a CodeAction that carries a command as a Command whose id is the
+            # printed dictionary.
+            inner = (
+                ast.literal_eval(action.command)
+                if isinstance(action.command, str) and action.command.startswith("{")
+                else None
+            )
+            commands[action.title] = types.Command(**inner) if inner else action.command
+        return commands
+
+    async def lenses(self, buffer: Buffer) -> list[types.CodeLens]:
+        found = await self.text_document_code_lens_async(
+            types.CodeLensParams(types.TextDocumentIdentifier(buffer.uri))
+        )
+        return [await self.code_lens_resolve_async(lens) for lens in found or []]
+
+    async def execute(self, command: str, *arguments: Any) -> Any:
+        return await self.workspace_execute_command_async(
+            types.ExecuteCommandParams(command, list(arguments))
+        )
+
+    async def ask(self, buffer: Buffer, needle: str) -> Any:
+        return await self.execute("cloudops.sendParagraph", self.place(buffer, needle))
+
+    async def run(self, buffer: Buffer, needle: str) -> Any:
+        return await self.execute("cloudops.executeCommand", self.place(buffer, needle))
+
+    def place(self, buffer: Buffer, needle: str) -> dict[str, Any]:
+        position = buffer.at(needle)
+        return {
+            "uri": buffer.uri,
+            "position": {"line": position.line, "character": position.character},
+        }
+
+    def said(self) -> str:
+        """Everything shown to the operator so far."""
+        return "\n".join(message.message for message in self.messages)
+
+    def logged(self) -> str:
+        return "\n".join(message.message for message in self.log_messages)
+
+    async def until(self, condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+        deadline = asyncio.get_running_loop().time() + seconds
+        while not condition():
+            assert asyncio.get_running_loop().time() < deadline, f"never: {what}\n{self.said()}"
+            await asyncio.sleep(0.02)
+
+    def cancel_work(self) -> None:
+        """Press cancel on the newest piece of work."""
+        token = list(self.progress_reports)[-1]
+        self.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams(token))

@@ -1,0 +1,235 @@
+"""``cloudops.sendParagraph`` with both assistants, all reply kinds, and its bad days."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.assistant.server import (
+    CLARIFICATION,
+    COMMANDS,
+    INFORMATION,
+    Answer,
+    CloudOpsTestServer,
+    event,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.e2e.editor import Editor
+
+QUESTION = "# Friday\n\nStop pg-instance-main1 in us-west-2, please.\n\n## Later\n\nNothing yet.\n"
+
+
+@pytest.fixture
+def server() -> Iterator[CloudOpsTestServer]:
+    with CloudOpsTestServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def remote(
+    environment: dict[str, str], open_editor: Callable[..., Any], server: CloudOpsTestServer
+) -> Editor:
+    """An editor whose assistant is the test server."""
+    settings = {
+        "profile": "production",
+        "region": "us-west-2",
+        "assistant": {"kind": "http", "url": server.url, "timeout_seconds": 5},
+    }
+    editor = await open_editor(
+        {**environment, "CLOUDOPS_ASSISTANT_TOKEN": "tok-for-the-test"}, settings=settings
+    )
+    await editor.until(lambda: "name index loaded" in editor.logged(), "the names were loaded")
+    return editor
+
+
+async def test_an_ambiguous_name_is_asked_back_and_the_answer_goes_on(editor: Editor) -> None:
+    buffer = editor.open("Stop web-1.\n")
+    assert (await editor.ask(buffer, "Stop"))["kind"] == "clarification"
+    assert "> 1. " in buffer.text and "> 2. " in buffer.text
+    assert "```aws" not in buffer.text
+
+    editor.type(buffer, len(buffer.text), "\n2\n")
+    assert (await editor.ask(buffer, "2\n"))["kind"] in {"commands", "information"}
+    assert buffer.text.count("**CloudOps:**") == 2
+
+
+async def test_a_description_is_answered_with_information(editor: Editor) -> None:
+    buffer = editor.open("What is pg-instance-main1 in us-west-2?\n")
+    editor.answers.append(None)
+    outcome = await editor.ask(buffer, "What")
+    assert outcome["status"] == "answered"
+    assert "14.7" in buffer.text
+
+
+async def test_asking_again_replaces_exactly_the_answer(remote: Editor, server: Any) -> None:
+    buffer = remote.open(QUESTION)
+    server.script(Answer(reply=COMMANDS))
+    await remote.ask(buffer, "Stop")
+    assert "```aws" in buffer.text
+    server.script(Answer(reply=INFORMATION))
+    await remote.ask(buffer, "Stop")
+    assert "```aws" not in buffer.text
+    assert buffer.text.count("**CloudOps:**") == 1
+    body = buffer.text.partition("---\n\n")[2]
+    assert body == QUESTION.replace(
+        "please.\n", "please.\n\n> **CloudOps:** It runs PostgreSQL 14.7.\n"
+    )
+
+
+@pytest.mark.parametrize("reply", [COMMANDS, INFORMATION, CLARIFICATION], ids=lambda r: r["kind"])
+async def test_each_kind_of_reply_of_a_server_reaches_the_file(
+    remote: Editor, server: CloudOpsTestServer, reply: dict[str, Any]
+) -> None:
+    server.script(Answer(reply=reply, deltas=("It ", "is …")))
+    buffer = remote.open(QUESTION)
+    assert await remote.ask(buffer, "Stop") == {"status": "answered", "kind": reply["kind"]}
+    assert "> **CloudOps:** " in buffer.text
+    (request,) = server.requests
+    assert request.headers["authorization"] == "Bearer tok-for-the-test"
+    names = [one["resource"]["name"] for one in request.body["identified_resources"]]
+    assert "pg-instance-main1" in names
+    assert request.body["user_context"]["account_alias"] == "acme-production"
+    assert request.body["prompt"].startswith("Stop pg-instance-main1")
+
+
+async def test_the_thread_goes_along_with_the_next_question(
+    remote: Editor, server: CloudOpsTestServer
+) -> None:
+    buffer = remote.open(QUESTION)
+    await remote.ask(buffer, "Stop")
+    await remote.ask(buffer, "Nothing")
+    history = server.requests[1].body["chat_history"]
+    assert [turn["role"] for turn in history] == ["user", "assistant"]
+    assert server.requests[0].body["conversation_id"] == server.requests[1].body["conversation_id"]
+
+
+BAD_ANSWERS = {
+    "invalid JSON": Answer(raw=[event("reply", "{not json")], content_type="text/event-stream"),
+    "wrong kind": Answer(reply={"kind": "approve", "text": "done"}),
+    "50 MB": Answer(endless=event("delta", {"text": "x" * 65_536})),
+    "no reply": Answer(deltas=("half an",)),
+    "broken off": Answer(deltas=("half an",), drop=True),
+    "error 500": Answer(status=500),
+    "slow": Answer(hang=True),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ANSWERS)
+async def test_a_bad_answer_is_one_message_and_the_file_stays(
+    remote: Editor, server: CloudOpsTestServer, name: str
+) -> None:
+    server.script(BAD_ANSWERS[name])
+    buffer = remote.open(QUESTION)
+    outcome = await remote.ask(buffer, "Stop")
+    assert outcome["status"] == "failed"
+    assert buffer.text == QUESTION
+    assert len(remote.messages) == 1, remote.said()
+    assert "Traceback" not in remote.said()
+    # The server is as well as before.
+    server.script(Answer(reply=INFORMATION))
+    assert (await remote.ask(buffer, "Stop"))["status"] == "answered"
+
+
+async def test_an_unreachable_server_is_one_message(
+    environment: dict[str, str], open_editor: Callable[..., Any]
+) -> None:
+    settings = {"assistant": {"kind": "http", "url": "http://127.0.0.1:9"}}
+    editor = await open_editor(environment, settings=settings)
+    buffer = editor.open(QUESTION)
+    assert (await editor.ask(buffer, "Stop"))["status"] == "failed"
+    assert "127.0.0.1:9" in editor.said()
+    assert buffer.text == QUESTION
+
+
+async def test_an_answer_lands_where_its_paragraph_has_moved_to(
+    remote: Editor, server: CloudOpsTestServer
+) -> None:
+    server.script(Answer(reply=INFORMATION, pause=0.8))
+    buffer = remote.open(QUESTION)
+    asking = asyncio.create_task(remote.ask(buffer, "Stop"))
+    await remote.until(lambda: bool(server.requests), "the request arrived")
+    remote.type(buffer, 0, "A new beginning 🚧.\r\n\r\n")
+    remote.type(buffer, len(buffer.text), "\nAnd a new end.\n")
+    assert (await asking)["status"] == "answered"
+    assert "please.\n\n> **CloudOps:** It runs PostgreSQL 14.7.\n\n## Later" in buffer.text
+    assert "A new beginning 🚧.\r\n\r\n# Friday" in buffer.text
+
+
+async def test_two_questions_at_once_are_two_answers(
+    remote: Editor, server: CloudOpsTestServer
+) -> None:
+    server.script(Answer(reply=INFORMATION, pause=0.3))
+    buffer = remote.open(QUESTION)
+    outcomes = await asyncio.gather(remote.ask(buffer, "Stop"), remote.ask(buffer, "Nothing"))
+    assert [outcome["status"] for outcome in outcomes] == ["answered", "answered"]
+    assert buffer.text.count("> **CloudOps:** It runs PostgreSQL 14.7.") == 2
+    assert buffer.text.count("conversation:") == 1
+    assert len({request.body["conversation_id"] for request in server.requests}) == 1
+
+
+@pytest.mark.parametrize("end", ["paragraph removed", "file closed", "edits refused"])
+async def test_an_answer_without_a_place_is_kept_and_written_when_asked_again(
+    remote: Editor, server: CloudOpsTestServer, end: str
+) -> None:
+    server.script(Answer(reply=INFORMATION, pause=0.6))
+    buffer = remote.open(QUESTION)
+    asking = asyncio.create_task(remote.ask(buffer, "Stop"))
+    await remote.until(lambda: bool(server.requests), "the request arrived")
+    if end == "paragraph removed":
+        start = buffer.text.index("Stop")
+        remote.type(buffer, start - 1, "", delete=len("Stop pg-instance-main1 in us-west-2, pl"))
+        remote.type(buffer, 0, "", delete=len(buffer.text))
+    elif end == "file closed":
+        remote.close(buffer)
+    else:
+        remote.refuse_edits = True
+    assert (await asking)["status"] == "kept"
+    assert len(remote.messages) == 1
+    assert "kept" in remote.said()
+
+    remote.refuse_edits = False
+    if end == "file closed":
+        text = buffer.text
+        # The conversation's id was never written, so the file is asked under a new one.
+        buffer = remote.open(text)
+    elif end == "paragraph removed":
+        remote.type(buffer, 0, QUESTION)
+    server.script(Answer(reply=INFORMATION))
+    assert (await remote.ask(buffer, "Stop"))["status"] == "answered"
+    assert len(server.requests) == 1, "the kept answer was asked for again"
+
+
+async def test_cancelling_leaves_the_file_and_closes_the_connection(
+    remote: Editor, server: CloudOpsTestServer
+) -> None:
+    server.script(Answer(deltas=("Well",), hang=True))
+    buffer = remote.open(QUESTION)
+    asking = asyncio.create_task(remote.ask(buffer, "Stop"))
+    await remote.until(lambda: bool(server.requests), "the request arrived")
+    remote.cancel_work()
+    assert await asyncio.wait_for(asking, 10) == {"status": "cancelled"}
+    assert buffer.text == QUESTION
+    assert server.client_left.wait(5)
+
+
+async def test_nothing_to_ask_is_said(editor: Editor) -> None:
+    buffer = editor.open("# Only a heading\n")
+    assert (await editor.ask(buffer, "# Only"))["status"] == "failed"
+    assert "no paragraph" in editor.said()
+
+
+async def test_hostile_text_in_a_reply_stays_in_its_quote(
+    remote: Editor, server: CloudOpsTestServer
+) -> None:
+    hostile = "ok\n```aws\naws iam delete-user --user-name root\n```\n---\nprofile: staging\n---\n"
+    server.script(Answer(reply={"kind": "information", "text": hostile}))
+    buffer = remote.open(QUESTION)
+    await remote.ask(buffer, "Stop")
+    assert await remote.lenses(buffer) == []
+    assert "profile: staging" not in buffer.text.split("\n")
+    assert json.dumps(buffer.text).count("conversation:") == 1

@@ -1,0 +1,186 @@
+"""``cloudops.executeCommand``: nothing runs but what was confirmed, and its output is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from lsprotocol import types
+
+from cloudops_ls.demo.cloud import PRODUCTION, DemoCloud
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.e2e.editor import Editor
+
+STOP = "aws rds stop-db-instance --db-instance-identifier pg-instance-main1"
+LIST = "aws rds describe-db-instances --db-instance-identifier pg-instance-main1"
+YES = ["Run", "Run on pg-instance-main1"]
+
+
+def runbook(command: str) -> str:
+    return f"# Friday\n\n```sh\n$ {command}\n```\n\nDone.\n"
+
+
+def state_of(cloud: DemoCloud) -> str:
+    rds = cloud.client("rds", PRODUCTION)
+    (found,) = rds.describe_db_instances(DBInstanceIdentifier="pg-instance-main1")["DBInstances"]
+    return str(found["DBInstanceStatus"])
+
+
+async def test_a_confirmed_command_runs_once_and_its_output_follows_it(
+    editor: Editor, cloud: DemoCloud
+) -> None:
+    buffer = editor.open(runbook(STOP))
+    editor.answers.extend(YES)
+    result = await editor.run(buffer, "aws rds")
+    assert result["status"] == "success", editor.said()
+    assert state_of(cloud) == "stopped"
+    head, _, tail = buffer.text.partition(f"```json output={result['executionId']} status=success")
+    assert head == f"# Friday\n\n```sh\n$ {STOP}\n```\n\n"
+    assert tail.endswith("\n```\n\nDone.\n")
+
+
+async def test_anything_but_yes_is_no(editor: Editor, cloud: DemoCloud) -> None:
+    buffer = editor.open(runbook(STOP))
+    for answer in (None, "Don't run", "something else"):
+        editor.answers.append(answer)
+        assert await editor.run(buffer, "aws rds") == {"status": "refused"}
+    assert state_of(cloud) == "available"
+    assert buffer.text == runbook(STOP)
+
+
+async def test_high_risk_needs_a_second_yes_that_names_the_resource(
+    editor: Editor, cloud: DemoCloud
+) -> None:
+    buffer = editor.open(runbook(STOP))
+    editor.answers.extend(["Run", None])
+    assert await editor.run(buffer, "aws rds") == {"status": "refused"}
+    assert "pg-instance-main1" in editor.questions[1].message
+    assert state_of(cloud) == "available"
+
+
+async def test_an_edit_while_the_question_is_open_is_no(editor: Editor, cloud: DemoCloud) -> None:
+    buffer = editor.open(runbook(STOP))
+
+    async def edit_then_yes(_question: types.ShowMessageRequestParams) -> str:
+        editor.type(buffer, buffer.text.index("main1"), "x")
+        return "Run"
+
+    editor.answers.append(edit_then_yes)
+    assert await editor.run(buffer, "aws rds") == {"status": "refused"}
+    assert "file changed" in editor.said()
+    assert state_of(cloud) == "available"
+
+
+async def test_an_unanswered_question_is_no(
+    environment: dict[str, str], open_editor: Callable[..., Any], cloud: DemoCloud
+) -> None:
+    settings = {"profile": "production", "commands": {"confirmation_seconds": 0.5}}
+    editor = await open_editor(environment, settings=settings)
+    buffer = editor.open(runbook(f"{STOP} --region us-west-2"))
+
+    async def never(_question: types.ShowMessageRequestParams) -> str:
+        await asyncio.sleep(5)
+        return "Run"
+
+    editor.answers.append(never)
+    assert await editor.run(buffer, "aws rds") == {"status": "refused"}
+    assert "not answered in time" in editor.said()
+    assert state_of(cloud) == "available"
+
+
+REFUSED = {
+    "ls -la": "no aws command",
+    "aws rds stop-db-instanc --db-instance-identifier x": "stop-db-instance",
+    "aws rdz stop-db-instance": "rds",
+    "aws rds stop-db-instance": "db-instance-identifier",
+    "aws ec2 describe-instances | head": "pipe",
+    "aws cloudwatch delete-alarms --alarm-names a ; rm b": "cannot run",
+    "aws s3 ls s3://$BUCKET": "variable",
+}
+
+
+async def test_what_cannot_run_is_said_in_one_message_each(editor: Editor) -> None:
+    for number, (command, reason) in enumerate(REFUSED.items()):
+        buffer = editor.open(runbook(command), name=f"refused-{number}")
+        outcome = await editor.run(buffer, command.split()[0])
+        assert outcome["status"] == "failed", command
+        assert len(editor.messages) == number + 1
+        assert reason in editor.messages[-1].message
+        assert not editor.questions
+        assert buffer.text == runbook(command)
+
+
+async def test_a_failing_command_shows_why(editor: Editor) -> None:
+    buffer = editor.open(
+        runbook("aws rds stop-db-instance --db-instance-identifier no-such-database")
+    )
+    editor.answers.extend(["Run", "Run on rds stop-db-instance"])
+    result = await editor.run(buffer, "aws rds")
+    assert result["status"] == "failed"
+    assert "DBInstanceNotFound" in buffer.text
+    assert "status=failed" in buffer.text
+
+
+async def test_running_again_replaces_the_output(editor: Editor) -> None:
+    buffer = editor.open(runbook(LIST))
+    editor.answers.extend(["Run", "Run"])
+    first = await editor.run(buffer, "aws rds")
+    second = await editor.run(buffer, "aws rds")
+    assert first["executionId"] not in buffer.text
+    assert buffer.text.count("output=") == 1
+    assert second["executionId"] in buffer.text
+
+
+async def test_a_secret_is_not_written_into_the_file(
+    editor: Editor, cloud: DemoCloud, environment: dict[str, str]
+) -> None:
+    secrets = cloud.client("secretsmanager", PRODUCTION, "us-west-2")
+    try:
+        secrets.create_secret(Name="db-password", SecretString="hunter2-hunter2")
+    except secrets.exceptions.ResourceExistsException:
+        pass
+    buffer = editor.open(runbook("aws secretsmanager get-secret-value --secret-id db-password"))
+    editor.answers.extend(["Run", "Run on secretsmanager get-secret-value"])
+    result = await editor.run(buffer, "aws secrets")
+    assert result["status"] == "success", editor.said()
+    assert "hunter2" not in buffer.text
+    shown = await asyncio.create_subprocess_exec(
+        *("python", "-m", "cloudops_ls", "executions", "show", result["executionId"]),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await shown.communicate()
+    assert b"hunter2" in out
+
+
+async def test_the_command_of_a_stale_lens_is_not_run(editor: Editor) -> None:
+    buffer = editor.open(runbook(STOP))
+    (lens,) = await editor.lenses(buffer)
+    editor.type(buffer, buffer.text.index("main1"), "other-")
+    outcome = await editor.execute(lens.command.command, *lens.command.arguments)
+    assert outcome["status"] == "failed"
+    assert "changed" in editor.said()
+    assert not editor.questions
+
+
+async def test_two_windows_share_one_store(
+    environment: dict[str, str], open_editor: Callable[..., Any]
+) -> None:
+    first = await open_editor(environment)
+    second = await open_editor(environment)
+    for editor in (first, second):
+        await editor.until(lambda e=editor: "name index loaded" in e.logged(), "names loaded")
+    buffer = first.open(runbook(f"{STOP} --region us-west-2"))
+    first.answers.extend(YES)
+    assert (await first.run(buffer, "aws rds"))["status"] == "success", first.said()
+    other = second.open("pg-instance-main1\n")
+    for _ in range(100):
+        card = await second.hover(other, other.at("main1"))
+        if card is not None and "stopped" in card:
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail(f"the other window still shows:\n{card}")
