@@ -67,6 +67,9 @@ def serve_worker(arguments: list[str]) -> None:
 
     named = arguments[1] if len(arguments) == 2 and arguments[0] == "--home" else None
     home = Home(Path(named)) if named else Home.locate()
+    if not home.root.is_dir():
+        # Whoever started it has removed the home since; it must not come back.
+        os._exit(1)
     home.create()
     logs.configure(
         logging.handlers.RotatingFileHandler(home.log, maxBytes=1_000_000, backupCount=1)
@@ -154,13 +157,27 @@ def worker_service(
     from cloudops_ls.commands.parser import CommandParser
     from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.scanner import Scanner
+    from cloudops_ls.storage.estate_index import VectorSettings
+    from cloudops_ls.storage.service import StorageService
+    from cloudops_ls.storage.vectors.engines import Engine
     from cloudops_ls.worker.service import WorkerService
 
-    storage = open_storage(home)
+    catalog = Catalog.load()
+
+    def words(resource: Resource) -> tuple[str, ...]:
+        kind = catalog.get(resource.resource_type)
+        return (kind.title, *kind.synonyms) if kind is not None else ()
+
+    vectors = VectorSettings(
+        engine=Engine(settings.search.engine.value), model=settings.search.model, words=words
+    )
+    storage = StorageService.open(home, vectors=vectors)
     sessions = SessionFactory()
-    scanner = Scanner(sessions, Catalog.load(), storage.estate, workers=settings.estate.concurrency)
+    scanner = Scanner(sessions, catalog, storage.estate, workers=settings.estate.concurrency)
     checker = CommandChecker(CommandParser(), Classifier(), storage.estate.find)
-    return WorkerService(storage, sessions, scanner, checker, notify)
+    service = WorkerService(storage, sessions, scanner, checker, notify)
+    service.start()
+    return service
 
 
 def connect_worker(

@@ -83,8 +83,8 @@ class SearchSettings(_Section):
     """The search index."""
 
     engine: VectorEngine = VectorEngine.AUTO
-    model: str = Field(default="all-MiniLM-L6-v2", pattern=r"^[\w.-]+$")
-    """Name of an embedding model installed below ``models/`` in the home."""
+    model: str | None = Field(default=None, pattern=r"^[\w.-]+$")
+    """Name of an embedding model below ``models/`` in the home; any that is there when unset."""
 
 
 class WorkerSettings(_Section):

@@ -6,6 +6,7 @@ other text of a card comes from the catalog or from here.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -28,6 +29,7 @@ CONSOLES = {
     "aws-cn": "https://{region}.console.amazonaws.cn/",
     "aws-us-gov": "https://{region}.console.amazonaws-us-gov.com/",
 }
+_UTC_TIME = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(?:\+00:00|Z)$")
 _HOME_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 
 
@@ -110,7 +112,8 @@ def _value(value: JsonValue) -> str:
 def _plain(value: JsonValue) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}: {_plain(element)}" for name, element in value.items())
-    return str(value)
+    # A card is read by people: no fractions of seconds.
+    return _UTC_TIME.sub(r"\1 \2 UTC", str(value))
 
 
 def _tag_lines(tags: dict[str, str]) -> list[str]:

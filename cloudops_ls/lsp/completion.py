@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from cloudops_ls.estate.untrusted import visible
 from cloudops_ls.runbook.text import Span
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 LIMIT = 100
 """Longer lists are slower to send and no easier to read; typing on narrows them."""
 
+_MARKDOWN = re.compile(r"[\\\[\]<>`*_]")
 _WORD = re.compile(r"@?[\w.:/-]*$")
 _SHORTEST = 2
 """Letters typed before names are offered without ``@``."""
@@ -26,6 +28,8 @@ def complete(
     session: Session, document: RunbookDocument, position: types.Position
 ) -> types.CompletionList:
     """Return the names that what stands before the cursor may become.
+
+    In a command the identifier is inserted: the AWS API takes no Name tags.
 
     The list is always incomplete, so that the client asks again as the word grows.
     """
@@ -41,40 +45,44 @@ def complete(
         return nothing
     in_command = runbook.in_code(offset)
     replaced = document.range(Span(offset - len(typed), offset))
-    region = session.region_for(runbook)
-    entries = session.names.complete(word, limit=LIMIT, region=region)
-    items = [
-        _item(entry, typed, replaced, rank, unique=unique, in_command=in_command)
-        for rank, (entry, unique) in enumerate(
-            (entry, session.names.is_unique(entry.name)) for entry in entries
-        )
-    ]
+    account = session.account_of(session.profile_for(runbook))
+    entries = session.names.complete(
+        word,
+        limit=LIMIT,
+        account_id=account.account_id if account is not None else None,
+        region=session.region_for(runbook),
+    )
+    items = []
+    for rank, entry in enumerate(entries):
+        text = entry.identifier if in_command else _mention(session, entry)
+        items.append(_item(session, entry, text, typed, replaced, rank))
     return types.CompletionList(is_incomplete=True, items=items)
 
 
+def _mention(session: Session, entry: NameEntry) -> str:
+    """Return what stands for a resource in prose: its name, or a link where that is not exact."""
+    if session.names.is_unique(entry.name) and entry.name == visible(entry.name, len(entry.name)):
+        return entry.name
+    label = _MARKDOWN.sub(r"\\\g<0>", visible(entry.name))
+    return f"[{label}]({entry.arn})"
+
+
 def _item(
+    session: Session,
     entry: NameEntry,
+    text: str,
     typed: str,
     replaced: types.Range,
     rank: int,
-    *,
-    unique: bool,
-    in_command: bool,
 ) -> types.CompletionItem:
-    if in_command:
-        # The AWS API takes identifiers; a Name tag would not work there.
-        text = entry.identifier
-    elif unique:
-        text = entry.name
-    else:
-        text = f"[{entry.name}]({entry.arn})"
     state = f" · {entry.state}" if entry.state else ""
+    place = f"{session.account_alias(entry.account_id) or entry.account_id} · {entry.region}"
     return types.CompletionItem(
-        label=entry.name,
+        label=visible(entry.name),
         label_details=types.CompletionItemLabelDetails(
-            description=f"{entry.resource_type} · {entry.region}{state}"
+            description=f"{entry.resource_type} · {place}{state}"
         ),
-        detail=f"{entry.resource_type} · {entry.account_id} · {entry.region}{state}",
+        detail=f"{entry.resource_type} · {place}{state}",
         kind=types.CompletionItemKind.Reference,
         # What was typed matches by definition; clients filter by this text.
         filter_text=typed,

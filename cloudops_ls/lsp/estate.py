@@ -33,6 +33,7 @@ async def scan_estate(session: Session, scan: ScanEstate) -> dict[str, Any]:
         "types": list(scan.types or settings.estate.types),
     }
     async with WorkDone(session, "Scanning AWS") as work:
+        work.report("Connecting to the background process")
         with session.watching_scan(lambda progress: _report(work, progress)):
             try:
                 result = await work.run(session.worker.request(wire.SCAN, params))

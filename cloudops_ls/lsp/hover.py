@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from cloudops_ls.estate.untrusted import code
 from cloudops_ls.runbook.mentions import find_mentions
 from cloudops_ls.runbook.text import Span
 
@@ -42,8 +43,9 @@ async def hover(
     else:
         lines = [f"**{len(entries)} resources have this name**", ""]
         lines += [
-            f"- `{entry.resource_type}` · {entry.account_id} · {entry.region}"
-            + (f" · {entry.state}" if entry.state else "")
+            f"- {entry.resource_type} · "
+            f"{code(session.account_alias(entry.account_id) or entry.account_id)} · {entry.region}"
+            + (f" · {code(entry.state)}" if entry.state else "")
             for entry in entries[:_AMBIGUOUS_SHOWN]
         ]
         if len(entries) > _AMBIGUOUS_SHOWN:

@@ -345,8 +345,13 @@ class EstateIndex:
 
     # Searching
 
-    def search(self, query: str, filters: ResourceFilter, limit: int) -> list[Alike]:
-        """Return the resources most alike to ``query``, best first."""
+    def search(self, query: str, filters: ResourceFilter, limit: int) -> list[Alike] | None:
+        """Return the resources most alike to ``query``; None until `rebuild` has seen them all.
+
+        Half an index would hide what it does not hold yet.
+        """
+        if not self._complete:
+            return None
         try:
             self._catch_up()
             dense = self._embed_query(query)

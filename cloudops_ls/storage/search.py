@@ -42,8 +42,8 @@ class Alike(NamedTuple):
 class Similarity(Protocol):
     """What the index adds to a search."""
 
-    def search(self, query: str, filters: ResourceFilter, limit: int) -> Sequence[Alike]:
-        """Return the resources most alike to ``query``, best first."""
+    def search(self, query: str, filters: ResourceFilter, limit: int) -> Sequence[Alike] | None:
+        """Return the resources most alike to ``query``, best first; None if it cannot tell."""
         ...
 
     def containing(self, text: str, filters: ResourceFilter) -> Sequence[str] | None:

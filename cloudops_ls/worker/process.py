@@ -182,4 +182,7 @@ class WorkerProcess:
 def _log_failure(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Log what failed outside of any request; the context's texts may hold user data."""
     error = context.get("exception")
+    if isinstance(error, asyncio.CancelledError):
+        # A peer's connection, ended with this process.
+        return
     logger.error("a task failed", exc_info=error if isinstance(error, BaseException) else None)

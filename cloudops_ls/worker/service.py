@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from cloudops_ls.commands.model import CommandContext
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.logs import logger
+from cloudops_ls.storage.health import PartState
 from cloudops_ls.storage.records import AccountRecord, ResourceFilter
 from cloudops_ls.worker import wire
 
@@ -55,6 +56,7 @@ class WorkerService:
         self._lock = threading.Lock()
         self._scan: Future[dict[str, Any]] | None = None
         self._cancel_scan = threading.Event()
+        self._closing = threading.Event()
         self.methods: Mapping[str, Callable[[dict[str, Any]], Any]] = {
             wire.HEALTH: self.health,
             wire.SCAN: self.scan,
@@ -65,6 +67,25 @@ class WorkerService:
             wire.CHECK: self.check,
         }
 
+    def start(self) -> None:
+        """Fill the search index in the background; searches go by text until it is whole."""
+        threading.Thread(target=self._fill_index, name="index", daemon=True).start()
+
+    def _fill_index(self) -> None:
+        index = self._storage.index
+        if index is None:
+            return
+        try:
+            index.rebuild(cancelled=self._closing.is_set)
+        except CloudOpsError as error:
+            logger.warning("the search index could not be built: %s", type(error).__name__)
+        except Exception:
+            logger.exception("the search index could not be built")
+        search = self._storage.health().part("search")
+        if search.state is not PartState.OK:
+            advice = f" {search.fix}." if search.fix else ""
+            self._notify(wire.WORKER_MESSAGE, {"message": f"{search.detail}{advice}"})
+
     @property
     def busy(self) -> bool:
         """Whether a scan is under way."""
@@ -72,6 +93,7 @@ class WorkerService:
 
     def close(self) -> None:
         """End a scan under way and close every service."""
+        self._closing.set()
         self._cancel_scan.set()
         self._scanner.close()
         scan = self._scan
@@ -213,6 +235,8 @@ class WorkerService:
                 )
             )
         self._storage.sync.publish()
+        if self._storage.index is not None:
+            self._storage.index.embed_pending(cancelled=self._cancel_scan.is_set)
         return _summary(report)
 
     def _report_progress(self, progress: ScanProgress) -> None:
