@@ -13,6 +13,7 @@ from cloudops_ls.errors import CloudOpsError
 app = typer.Typer(
     help="A language server that turns a Markdown runbook into a safe conversation with AWS.",
     no_args_is_help=False,
+    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
