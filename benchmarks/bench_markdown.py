@@ -1,7 +1,7 @@
 """Markdown parsers on a 1 MB runbook: full parse and keystrokes.
 
 Times are CPU time, so that other work on the machine counts little. Run it with
-``python benchmarks/bench_markdown.py``. The tree-sitter rows appear when ``tree-sitter`` and
+``python -m benchmarks markdown``. The tree-sitter rows appear when ``tree-sitter`` and
 ``tree-sitter-markdown`` are installed; the project does not depend on them.
 """
 
@@ -18,6 +18,10 @@ from cloudops_ls.runbook.text import Span, TextEdit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rich.console import Console
+
+    from benchmarks.options import Options
 
 SIZE = 1_000_000
 SECTION = """\
@@ -158,13 +162,9 @@ def measure_tree_sitter(text: str) -> None:
         report(name, times)
 
 
-def main() -> None:
+def run(_console: Console, _options: Options) -> None:
     text = runbook_text()
     print(f"{len(text):,} characters, {text.count(chr(10)):,} lines")
     measure_ours(text)
     measure_markdown_it(text)
     measure_tree_sitter(text)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,1 @@
+"""How fast CloudOps is, always beside a baseline that was measured in the same minute."""

@@ -1,0 +1,131 @@
+"""Resident memory of the language server and of the worker (Linux)."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.bench_requests import URI, runbook
+from benchmarks.client import Client, at, open_document
+from benchmarks.estate import environment, inside
+from benchmarks.figures import Budget, Row, show
+from benchmarks.machine import resident
+from benchmarks.subjects import OURS, bare
+from cloudops_ls.composition import connect_worker
+from cloudops_ls.home import Home
+from cloudops_ls.worker import wire
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from benchmarks.options import Options
+
+LARGE = 50_000
+"""Resources from which on the larger budgets of the design apply."""
+RUNS = 3
+SEARCHES = ("payments database in production", "web", "team-data reports", "eu-west-1 cache")
+_INDEX_SECONDS = 300
+
+
+def run(console: Console, options: Options) -> None:
+    if not Path("/proc/self/status").exists():
+        console.print("memory: only measured on Linux")
+        return
+    measured: dict[str, list[float]] = {}
+
+    def take(what: str, pid: int) -> None:
+        now, highest = resident(pid)
+        measured.setdefault(what, []).append(now)
+        measured.setdefault(f"{what}, highest", []).append(highest)
+
+    count = options.resources
+    for _ in range(options.samples(RUNS) if not options.quick else 1):
+        with environment(count) as variables:
+            with Client(bare(), variables) as echo:
+                _use(echo, count, names=False)
+                take("bare pygls server", echo.process.pid)
+            with Client(OURS, variables) as ours:
+                _use(ours, count, names=True)
+                take("language server after completions and hovers", ours.process.pid)
+            with _Worker(variables) as worker:
+                with inside(variables):
+                    health = asyncio.run(_search(worker.home))
+                take("worker after searches", worker.process.pid)
+    large = count >= LARGE
+    budgets = {
+        "language server after completions and hovers": Budget(most=300 if large else 200),
+        "worker after searches": Budget(most=1000 if large else 400),
+    }
+    base = measured["bare pygls server"]
+    show(
+        console,
+        f"Resident memory, {count:,} resources",
+        [
+            Row(what, samples, None if samples is base else base, budgets.get(what))
+            for what, samples in measured.items()
+        ],
+        unit="MB",
+    )
+    console.print(f"The worker's search index: {health}")
+
+
+def _use(client: Client, count: int, *, names: bool) -> None:
+    text, cases = runbook(count)
+    client.initialize()
+    client.notify("initialized", {})
+    open_document(client, URI, text)
+    if names:
+        client.wait_for_log("name index loaded")
+    for case in cases * 5:
+        client.request(case.method, at(URI, case.line, case.character))
+
+
+class _Worker:
+    """A worker of our own, so that its process is known and ends with the measurement."""
+
+    def __init__(self, variables: dict[str, str]) -> None:
+        self.home = Home(Path(variables["CLOUDOPS_HOME"]))
+        self._socket = Path(variables["XDG_RUNTIME_DIR"])
+        self._variables = variables
+
+    def __enter__(self) -> _Worker:
+        self.process = subprocess.Popen(
+            [*OURS, "worker", "--home", str(self.home.root)],
+            env=dict(self._variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 60
+        while not list(self._socket.rglob("worker.sock")):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the worker did not start")
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
+async def _search(home: Home) -> str:
+    """Search when the index is full, and a few times more; return how the index is."""
+    client = connect_worker(home)
+    try:
+        deadline = time.monotonic() + _INDEX_SECONDS
+        while True:
+            health: dict[str, Any] = await client.request(wire.HEALTH)
+            search = next(part for part in health["parts"] if part["name"] == "search")
+            if "being" not in search["detail"]:
+                break
+            if time.monotonic() > deadline:
+                raise RuntimeError("the search index was not built in time")
+            await asyncio.sleep(0.2)
+        for query in SEARCHES * 5:
+            if not await client.request(wire.SEARCH, {"query": query}):
+                raise RuntimeError("a search found nothing")
+        return str(search["detail"])
+    finally:
+        await client.close()
