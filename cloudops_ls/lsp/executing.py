@@ -59,6 +59,14 @@ async def execute_command(session: Session, place: Place) -> dict[str, Any]:
             "There is no aws command at the cursor",
             fix="Put the cursor into a line that starts with 'aws' in a code fence",
         )
+    matter = document.runbook.front_matter
+    if matter is not None and matter.problems:
+        # Which profile counts would be a guess, and a guess may be production.
+        raise CloudOpsError(
+            f"The front matter cannot be trusted: {matter.problems[0].message}",
+            where=document.filename,
+            fix="Mend it, so that it is clear where the command runs",
+        )
     if place.text is not None and place.text != command.text:
         raise CloudOpsError(
             "The command changed since it was shown; nothing was run", fix="Run it as it is now"
@@ -170,6 +178,7 @@ class _Running:
     async def run(self, work: WorkDone) -> tuple[ExecutionStatus, int | None]:
         """Run the command, streaming its output into progress, store and file."""
         id_ = self._execution.id
+        self._session.unrecorded.add(id_)
         await self._update(status=ExecutionStatus.RUNNING)
         await self._writer.show("running", "")
         streaming = asyncio.create_task(self._stream())
@@ -192,6 +201,7 @@ class _Running:
             error = "The rest of the output was dropped: see commands.output_limit_bytes."
         await self._store_output()
         await self._update(status=status, exit_status=exit_status, error=error)
+        self._session.unrecorded.discard(id_)
         text = self._visible(f"{self._output.rstrip()}\n{error}" if error else self._output)
         if not await self._writer.show(status.value, text):
             show(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from cloudops_ls import logs
+from cloudops_ls.errors import CloudOpsError
 
 if TYPE_CHECKING:
     from pygls.lsp.server import LanguageServer
@@ -29,12 +30,25 @@ def serve_stdio(server: LanguageServer) -> int:
 
 
 def serve_tcp(server: LanguageServer, host: str, port: int) -> int:
-    """Serve one client over TCP; return the process's exit code."""
+    """Serve one client over TCP; return the process's exit code.
+
+    Raises
+    ------
+    CloudOpsError
+        The address cannot be listened on.
+    """
     logs.configure(logging.StreamHandler(sys.stderr))
     try:
         server.start_tcp(host, port)
     except SystemExit as stopped:
         return stopped.code if isinstance(stopped.code, int) else 1
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CloudOpsError(
+            f"Cannot listen there: {reason}",
+            where=f"--tcp {host}:{port}",
+            fix="Choose another address",
+        ) from error
     return _exit_code(server)
 
 
@@ -45,7 +59,9 @@ def _exit_code(server: LanguageServer) -> int:
 async def watch_client(server: LanguageServer) -> None:
     """End this process when the client's process is gone, however it went."""
     client = server.process_id
-    if not client:
+    if not client or not _alive(client):
+        # An id that means nothing here is of another machine or container; then the connection
+        # alone tells.
         return
     # Nothing portable reports the end of a process that is not a child.
     while _alive(client):  # noqa: ASYNC110

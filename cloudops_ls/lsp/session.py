@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SETTLE_SECONDS = 10.0
+_RECORD_SECONDS = 3.5
+"""Longest wait at shutdown for cancelled commands to end; SIGKILL follows SIGTERM after 3 s."""
+_POLL_SECONDS = 0.02
 
 
 class Session:
@@ -84,6 +87,8 @@ class Session:
         self._approvals: ApprovalBook | None = None
         self.work: set[asyncio.Event] = set()
         """Cancel events of what is under way; set when the server shuts down."""
+        self.unrecorded: set[str] = set()
+        """Executions whose end is not in the store yet; a shutdown waits for them a little."""
 
     @property
     def home(self) -> Home:
@@ -339,6 +344,9 @@ class Session:
         """Cancel what is under way and release everything; safe to call twice."""
         for cancel in list(self.work):
             cancel.set()
+        deadline = asyncio.get_running_loop().time() + _RECORD_SECONDS
+        while self.unrecorded and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_SECONDS)
         for task in list(self._tasks):
             task.cancel()
         for assistant in self._assistants.values():

@@ -10,12 +10,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.e2e.editor import Editor
-from tests.e2e.profiles import NEOVIM, VSCODE
 
 from cloudops_ls.demo.cloud import PRODUCTION, DemoCloud, aws_free_environment
 from cloudops_ls.demo.estate import fill
 from cloudops_ls.home import Home
+from tests.e2e.editor import Editor
+from tests.e2e.profiles import NEOVIM, VSCODE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -99,9 +99,7 @@ def home(environment: dict[str, str]) -> Home:
     return Home(Path(environment["CLOUDOPS_HOME"]))
 
 
-both_editors = pytest.mark.parametrize(
-    "capabilities", [VSCODE, NEOVIM], ids=["vscode", "neovim"]
-)
+both_editors = pytest.mark.parametrize("capabilities", [VSCODE, NEOVIM], ids=["vscode", "neovim"])
 """For the tests that depend on what the client can do; the others speak as VS Code."""
 
 
@@ -119,10 +117,11 @@ async def open_editor() -> AsyncIterator[Callable[..., Any]]:
         environment: dict[str, str],
         capabilities: types.ClientCapabilities = VSCODE,
         settings: dict[str, Any] | None = None,
+        **details: Any,
     ) -> Editor:
         editor = Editor(capabilities, SETTINGS if settings is None else settings)
         started.append(editor)
-        await editor.start(environment)
+        await editor.start(environment, **details)
         return editor
 
     yield start

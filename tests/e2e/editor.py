@@ -16,7 +16,7 @@ from pytest_lsp import LanguageClient
 from pytest_lsp.client import register_lsp_features
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _CODECS = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}
@@ -116,19 +116,34 @@ class Editor(LanguageClient):
             return None
 
     async def start(
-        self, environment: Mapping[str, str], *, options: Mapping[str, Any] | None = None
+        self,
+        environment: Mapping[str, str],
+        *,
+        options: Mapping[str, Any] | None = None,
+        arguments: Sequence[str] = (),
+        command: Sequence[str] = (),
+        process_id: int | None = None,
     ) -> types.InitializeResult:
+        """Start a server and initialize it.
+
+        ``command`` is put before the interpreter, ``arguments`` after the module;
+        ``process_id`` is told as the editor's own.
+        """
         await LanguageClient.__mro__[1].start_io(  # keep stderr for ourselves
-            self, sys.executable, "-m", "cloudops_ls", env=dict(environment)
+            self,
+            *(*command, sys.executable, "-m", "cloudops_ls", *arguments),
+            env=dict(environment),
         )
         self._reading_stderr = asyncio.create_task(self._read_stderr())
         result = await self.initialize_session(
             types.InitializeParams(
                 capabilities=self.wanted,
                 root_uri=None,
+                process_id=process_id,
                 initialization_options=dict(options or {}),
             )
         )
+        self.initialized_with = result
         self.encoding = str(result.capabilities.position_encoding or "utf-16")
         return result
 
@@ -149,8 +164,10 @@ class Editor(LanguageClient):
             self.exit(None)
         return await asyncio.wait_for(self.process.wait(), 15)
 
-    def open(self, text: str, name: str = "friday") -> Buffer:
-        buffer = Buffer(f"file:///runbooks/{name}.cloudops.md", text, self.encoding)
+    def open(self, text: str, name: str = "friday", *, uri: str | None = None) -> Buffer:
+        if uri is None:
+            uri = f"file:///runbooks/{name}.cloudops.md"
+        buffer = Buffer(uri, text, self.encoding)
         self.buffers[buffer.uri] = buffer
         self.text_document_did_open(
             types.DidOpenTextDocumentParams(
@@ -249,6 +266,11 @@ class Editor(LanguageClient):
             "uri": buffer.uri,
             "position": {"line": position.line, "character": position.character},
         }
+
+    def configure(self, settings: Any) -> None:
+        """Change the ``cloudops`` settings and tell the server, as VS Code does."""
+        self.set_configuration({} if settings is None else {"cloudops": settings})
+        self.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
 
     def said(self) -> str:
         """Everything shown to the operator so far."""
