@@ -1,7 +1,7 @@
 """Typed settings from defaults, ``config.toml`` and the editor, later sources winning.
 
-A bad value never stops the program: it is named in a :class:`SettingProblem` and its default
-is used instead.
+A bad value never stops the program: it is named in a :class:`SettingProblem` and ignored, so
+that the default counts.
 """
 
 from __future__ import annotations
@@ -75,8 +75,6 @@ class EstateSettings(_Section):
     """Catalog types to scan; empty means all."""
     concurrency: int = Field(default=16, ge=1, le=64)
     """AWS calls under way at once."""
-    live_hover: bool = True
-    """Ask AWS for the current state when a resource is hovered."""
 
 
 class SearchSettings(_Section):
@@ -113,18 +111,19 @@ class SettingProblem:
     """One setting that could not be used."""
 
     source: str
-    """``config.toml``'s path, or ``editor settings``."""
+    """``config.toml``'s path, or what the editor sent."""
     setting: str
     """Dotted name, such as ``assistant.kind``."""
     reason: str
 
     def __str__(self) -> str:
-        name = f"cloudops.{self.setting}" if self.setting else "the file"
-        return f"Setting {name} in {self.source}: {self.reason}. Using the default."
+        if not self.setting:
+            return f"{self.source} is ignored: {self.reason}."
+        return f"Setting cloudops.{self.setting} in {self.source} is ignored: {self.reason}."
 
 
 def load_settings(
-    home: Home, editor: Mapping[str, Any] | None = None
+    home: Home, *editor: Mapping[str, Any]
 ) -> tuple[Settings, list[SettingProblem]]:
     """Merge ``config.toml`` and the editor's settings over the defaults.
 
@@ -133,21 +132,24 @@ def load_settings(
     home
         Where ``config.toml`` may lie.
     editor
-        The ``cloudops`` section as the editor sent it.
+        The ``cloudops`` section as the editor sent it; several win over each other in turn.
 
     Returns
     -------
     tuple
-        Valid settings, and one problem for each value that was replaced by its default.
+        Valid settings, and one problem for each value that is ignored, so that the layer below
+        it or the default counts.
     """
     problems: list[SettingProblem] = []
     merged: dict[str, Any] = {}
-    for source, values in (
+    layers: list[tuple[str, Mapping[str, Any]]] = [
         (str(home.config), _read_file(home, problems)),
-        ("editor settings", {k: v for k, v in (editor or {}).items() if k not in _CLIENT_ONLY}),
-    ):
-        _merge(merged, _keep_valid(source, values, problems))
-    return Settings.model_validate(merged), problems
+        *(("the editor's settings", values) for values in editor),
+    ]
+    for source, values in layers:
+        ours = {key: value for key, value in values.items() if key not in _CLIENT_ONLY}
+        _merge(merged, _keep_valid(source, ours, problems))
+    return Settings.model_validate(merged), list(dict.fromkeys(problems))
 
 
 def _read_file(home: Home, problems: list[SettingProblem]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -82,13 +83,17 @@ async def test_an_unanswered_question_is_no(
     editor = await open_editor(environment, settings=settings)
     buffer = editor.open(runbook(f"{STOP} --region us-west-2"))
 
-    async def never(_question: types.ShowMessageRequestParams) -> str:
-        await asyncio.sleep(5)
+    late = asyncio.Event()
+
+    async def too_late(_question: types.ShowMessageRequestParams) -> str:
+        await late.wait()
         return "Run"
 
-    editor.answers.append(never)
+    editor.answers.append(too_late)
     assert await editor.run(buffer, "aws rds") == {"status": "refused"}
     assert "not answered in time" in editor.said()
+    late.set()
+    await asyncio.sleep(0.5)
     assert state_of(cloud) == "available"
 
 
@@ -112,6 +117,14 @@ async def test_what_cannot_run_is_said_in_one_message_each(editor: Editor) -> No
         assert reason in editor.messages[-1].message
         assert not editor.questions
         assert buffer.text == runbook(command)
+
+
+async def test_a_front_matter_that_can_be_read_two_ways_runs_nothing(editor: Editor) -> None:
+    matter = "---\nprofile: staging\nprofile: production\n---\n\n"
+    buffer = editor.open(matter + runbook(LIST))
+    assert (await editor.run(buffer, "aws rds"))["status"] == "failed"
+    assert "front matter" in editor.said()
+    assert not editor.questions
 
 
 async def test_a_failing_command_shows_why(editor: Editor) -> None:
@@ -149,7 +162,7 @@ async def test_a_secret_is_not_written_into_the_file(
     assert result["status"] == "success", editor.said()
     assert "hunter2" not in buffer.text
     shown = await asyncio.create_subprocess_exec(
-        *("python", "-m", "cloudops_ls", "executions", "show", result["executionId"]),
+        *(sys.executable, "-m", "cloudops_ls", "executions", "show", result["executionId"]),
         env=environment,
         stdout=asyncio.subprocess.PIPE,
     )
