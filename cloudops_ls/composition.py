@@ -94,10 +94,10 @@ def language_server_dependencies(home: Home) -> Dependencies:
     """Return the factories of everything behind the language server's features."""
     from cloudops_ls.lsp.dependencies import Dependencies
 
-    def settings(editor: Mapping[str, Any]) -> tuple[Settings, list[SettingProblem]]:
+    def settings(*editor: Mapping[str, Any]) -> tuple[Settings, list[SettingProblem]]:
         from cloudops_ls.config import load_settings
 
-        return load_settings(home, editor)
+        return load_settings(home, *editor)
 
     def names(rows: Iterable[Any]) -> NameIndex:
         from cloudops_ls.estate.names import NameIndex
@@ -208,7 +208,8 @@ def build_assistant(settings: Settings) -> Assistant:
     from cloudops_ls.errors import CloudOpsError
 
     if settings.assistant.kind is AssistantKind.HTTP:
-        from cloudops_ls.assistant.http import HttpAssistant, HttpTimings
+        from cloudops_ls.assistant.http import HttpAssistant
+        from cloudops_ls.assistant.timings import HttpTimings
 
         if settings.assistant.url is None:
             raise CloudOpsError(

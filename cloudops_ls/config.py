@@ -122,9 +122,7 @@ class SettingProblem:
         return f"Setting cloudops.{self.setting} in {self.source} is ignored: {self.reason}."
 
 
-def load_settings(
-    home: Home, *editor: Mapping[str, Any]
-) -> tuple[Settings, list[SettingProblem]]:
+def load_settings(home: Home, *editor: Mapping[str, Any]) -> tuple[Settings, list[SettingProblem]]:
     """Merge ``config.toml`` and the editor's settings over the defaults.
 
     Parameters
@@ -154,10 +152,12 @@ def load_settings(
 
 def _read_file(home: Home, problems: list[SettingProblem]) -> dict[str, Any]:
     try:
-        with home.config.open("rb") as file:
-            return tomllib.load(file)
+        # Some editors begin a file with a byte order mark, which TOML does not know.
+        return tomllib.loads(home.config.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         return {}
+    except UnicodeDecodeError:
+        problems.append(SettingProblem(str(home.config), "", "it is not UTF-8"))
     except tomllib.TOMLDecodeError as error:
         problems.append(SettingProblem(str(home.config), "", f"it is not valid TOML: {error}"))
     except OSError as error:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
     from cloudops_ls.assistant.base import AssistantEvent
-    from cloudops_ls.assistant.http import HttpTimings
     from cloudops_ls.assistant.server_url import ServerUrl
+    from cloudops_ls.assistant.timings import HttpTimings
 
 _BUSY: Final = frozenset({429, 502, 503, 504})
 

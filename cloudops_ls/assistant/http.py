@@ -6,11 +6,11 @@ import asyncio
 import importlib
 import re
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cloudops_ls.assistant.base import AssistantRejected, AssistantTimeout
 from cloudops_ls.assistant.server_url import ServerUrl
+from cloudops_ls.assistant.timings import HttpTimings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -23,33 +23,6 @@ if TYPE_CHECKING:
 
 _EXCHANGE: Final = "cloudops_ls.assistant.exchange"
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
-
-
-@dataclass(frozen=True, slots=True)
-class HttpTimings:
-    """How long to wait, and how often to try; in seconds.
-
-    Attributes
-    ----------
-    connect
-        For a connection, TLS included.
-    silence
-        Between two pieces of an answer; servers send comments to stay within it.
-    total
-        For the whole reply, attempts and pauses included.
-    attempts
-        How often one request is sent at most.
-    first_pause, longest_pause
-        Bounds of the random, growing pause between attempts. A ``Retry-After`` longer than
-        ``longest_pause`` is reported instead of waited for.
-    """
-
-    connect: float = 10
-    silence: float = 60
-    total: float = 120
-    attempts: int = 4
-    first_pause: float = 0.5
-    longest_pause: float = 20
 
 
 class HttpAssistant:

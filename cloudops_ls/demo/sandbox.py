@@ -133,13 +133,17 @@ class Sandbox:
         plugin = Path(__file__).parents[2] / "editors" / "nvim"
         # Outside a checkout the plugin is expected among the user's own.
         path = f"--cmd {shlex.quote(f'set rtp^={plugin}')} " if plugin.is_dir() else ""
+        setup = shlex.quote("lua require('cloudops').setup()")
         return (
             ("this home and this AWS, and no other", f". {source}"),
             (
                 "VS Code, with the extension of editors/vscode installed",
                 f"code --disable-workspace-trust --user-data-dir {settings} {folder} {runbook}",
             ),
-            ("Neovim, with the plugin of editors/nvim", f"nvim {path}{runbook}"),
+            (
+                "Neovim, with the plugin of editors/nvim",
+                f"nvim {path}--cmd {setup} {runbook}",
+            ),
         )
 
     async def close(self) -> None:

@@ -13,8 +13,9 @@ from cloudops_ls.assistant.base import AssistantBadReply, FinalReply, TextDelta
 from cloudops_ls.assistant.protocol import UserContext
 from cloudops_ls.assistant.request import NamedResource, RequestBuilder
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.lsp.kept_reply import KeptReply, known_digests
 from cloudops_ls.lsp.progress import WorkCancelled, WorkDone
-from cloudops_ls.lsp.replying import KeptReply, ReplyWriter, known_digests
+from cloudops_ls.lsp.replying import ReplyWriter
 from cloudops_ls.runbook.mentions import find_mentions
 from cloudops_ls.runbook.text import Span
 from cloudops_ls.storage.records import SearchHit, new_id

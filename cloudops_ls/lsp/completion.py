@@ -84,12 +84,23 @@ def _item(
         ),
         detail=f"{entry.resource_type} · {place}{state}",
         kind=types.CompletionItemKind.Reference,
-        # What was typed matches by definition; clients filter by this text.
-        filter_text=typed,
+        filter_text=_filter_text(entry, typed),
         sort_text=f"{rank:04d}",
         text_edit=types.TextEdit(range=replaced, new_text=text),
         data={"arn": entry.arn},
     )
+
+
+def _filter_text(entry: NameEntry, typed: str) -> str:
+    """Return what the client matches further typing against.
+
+    VS Code filters by itself at every ``-``, which ends a Markdown word, before it asks again:
+    the text must hold what was typed and go on as the name does.
+    """
+    at, word = ("@", typed[1:]) if typed.startswith("@") else ("", typed)
+    folded = word.lower()
+    texts = (entry.name, entry.identifier, entry.arn)
+    return next((at + text for text in texts if folded in text.lower()), typed)
 
 
 async def resolve(session: Session, item: types.CompletionItem) -> types.CompletionItem:

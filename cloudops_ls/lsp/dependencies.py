@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from cloudops_ls.assistant.base import Assistant
     from cloudops_ls.commands.approval import ApprovalBook
@@ -41,7 +41,7 @@ class Dependencies:
     home
         The home to work in.
     load_settings
-        Merges the editor's settings over the file's.
+        Merges the editor's settings, one mapping or several, over the file's.
     open_storage
         Opens the store without search index; blocking.
     connect_worker
@@ -59,7 +59,7 @@ class Dependencies:
     """
 
     home: Home
-    load_settings: Callable[[Mapping[str, Any]], tuple[Settings, list[SettingProblem]]]
+    load_settings: Callable[..., tuple[Settings, list[SettingProblem]]]
     open_storage: Callable[[], StorageService]
     connect_worker: ConnectWorker
     build_assistant: Callable[[Settings], Assistant]

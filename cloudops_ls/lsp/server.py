@@ -61,7 +61,6 @@ def _register_lifecycle(server: LanguageServer, session: Session) -> None:
     def initialize(params: types.InitializeParams) -> None:
         options = params.initialization_options
         session.initial_settings = options if isinstance(options, dict) else {}
-        session.change_settings(session.initial_settings)
 
     @server.feature(types.INITIALIZED)
     async def initialized(_params: types.InitializedParams) -> None:
@@ -69,17 +68,18 @@ def _register_lifecycle(server: LanguageServer, session: Session) -> None:
 
         log_to_client(server)
         session.spawn(watch_client(server))
-        await _pull_settings(server, session)
+        await _pull_settings(server, session, {})
         session.settle()
         await _register_for_changes(server)
         await session.start()
 
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     async def did_change_configuration(params: types.DidChangeConfigurationParams) -> None:
-        pushed = params.settings
-        if isinstance(pushed, dict) and isinstance(pushed.get(_SECTION), dict):
-            session.change_settings(pushed[_SECTION])
-        await _pull_settings(server, session)
+        pushed = params.settings.get(_SECTION) if isinstance(params.settings, dict) else None
+        if isinstance(pushed, dict):
+            session.change_settings(pushed)
+        # Clients that can be asked push nothing of worth, and some nothing at all.
+        await _pull_settings(server, session, pushed if isinstance(pushed, dict) else {})
         _ = session.settings
 
     @server.feature(types.SHUTDOWN)
@@ -103,7 +103,10 @@ async def _register_for_changes(server: LanguageServer) -> None:
             logger.warning("the client refused to register for changes of settings")
 
 
-async def _pull_settings(server: LanguageServer, session: Session) -> None:
+async def _pull_settings(
+    server: LanguageServer, session: Session, otherwise: dict[str, Any]
+) -> None:
+    """Take the client's settings, or ``otherwise`` when it answers that it has none."""
     workspace = server.client_capabilities.workspace
     if workspace is None or not workspace.configuration:
         return
@@ -114,8 +117,8 @@ async def _pull_settings(server: LanguageServer, session: Session) -> None:
     except JsonRpcException:
         logger.warning("the client did not tell its settings")
         return
-    if answers and isinstance(answers[0], dict):
-        session.change_settings({**session.initial_settings, **answers[0]})
+    section = answers[0] if answers else None
+    session.change_settings(section if isinstance(section, dict) else otherwise)
 
 
 def _register_language_features(server: LanguageServer, session: Session) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cloudops_ls.estate.names import NameIndex
     from cloudops_ls.home import Home
     from cloudops_ls.lsp.dependencies import Dependencies
-    from cloudops_ls.lsp.replying import KeptReply
+    from cloudops_ls.lsp.kept_reply import KeptReply
     from cloudops_ls.runbook.model import Runbook
     from cloudops_ls.storage.records import AccountRecord
     from cloudops_ls.storage.resource import Resource
@@ -59,7 +59,7 @@ class Session:
         self._dependencies = dependencies
         self.initial_settings: dict[str, Any] = {}
         """What came with ``initialize``; the editor's configuration is laid over it."""
-        self._editor_settings: dict[str, Any] = {}
+        self._configuration: dict[str, Any] = {}
         self._settings: Settings | None = None
         self._settled = asyncio.Event()
         self._reported: set[str] = set()
@@ -68,7 +68,7 @@ class Session:
         self._storage: StorageService | None = None
         self._storage_lock = asyncio.Lock()
         self._worker: WorkerClient | None = None
-        self._assistants: dict[tuple[str, str | None], Assistant] = {}
+        self._assistants: dict[tuple[str, str | None, float], Assistant] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._names: NameIndex | None = None
         self._names_generation = -1
@@ -99,7 +99,9 @@ class Session:
     def settings(self) -> Settings:
         """The settings in force; problems in them are reported once each."""
         if self._settings is None:
-            settings, problems = self._dependencies.load_settings(self._editor_settings)
+            settings, problems = self._dependencies.load_settings(
+                self.initial_settings, self._configuration
+            )
             self._settings = settings
             for problem in problems:
                 if str(problem) not in self._reported:
@@ -107,9 +109,9 @@ class Session:
                     show(self.server, str(problem), types.MessageType.Warning)
         return self._settings
 
-    def change_settings(self, editor_settings: dict[str, Any]) -> None:
-        """Take new editor settings; they are read when next needed."""
-        self._editor_settings = editor_settings
+    def change_settings(self, configuration: dict[str, Any]) -> None:
+        """Take the editor's configuration as it is now; it is read when next needed."""
+        self._configuration = configuration
         self._settings = None
 
     def settle(self) -> None:
@@ -254,7 +256,7 @@ class Session:
             The settings name one that cannot be used.
         """
         chosen = self.settings.assistant
-        key = (chosen.kind.value, chosen.url)
+        key = (chosen.kind.value, chosen.url, chosen.timeout_seconds)
         if key not in self._assistants:
             self._assistants[key] = await asyncio.to_thread(
                 self._dependencies.build_assistant, self.settings

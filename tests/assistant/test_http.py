@@ -27,8 +27,9 @@ from cloudops_ls.assistant.base import (
     FinalReply,
     TextDelta,
 )
-from cloudops_ls.assistant.http import HttpAssistant, HttpTimings
+from cloudops_ls.assistant.http import HttpAssistant
 from cloudops_ls.assistant.protocol import MAX_ANSWER_BYTES, CommandsReply
+from cloudops_ls.assistant.timings import HttpTimings
 from cloudops_ls.errors import CloudOpsError, RetryableError
 
 from .requests import found, record, request

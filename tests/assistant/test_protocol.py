@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 
 from cloudops_ls.assistant import protocol
-from cloudops_ls.assistant.http import HttpTimings
 from cloudops_ls.assistant.protocol import REPLY, AssistantRequest, Delta
+from cloudops_ls.assistant.timings import HttpTimings
 
 from .requests import found, record, request
 from .server import CLARIFICATION, COMMANDS, INFORMATION
