@@ -68,8 +68,10 @@ def _register_lifecycle(server: LanguageServer, session: Session) -> None:
 
         log_to_client(server)
         session.spawn(watch_client(server))
-        await _pull_settings(server, session, {})
-        session.settle()
+        try:
+            await _pull_settings(server, session, {})
+        finally:
+            session.settle()
         await _register_for_changes(server)
         await session.start()
 
@@ -78,8 +80,12 @@ def _register_lifecycle(server: LanguageServer, session: Session) -> None:
         pushed = params.settings.get(_SECTION) if isinstance(params.settings, dict) else None
         if isinstance(pushed, dict):
             session.change_settings(pushed)
-        # Clients that can be asked push nothing of worth, and some nothing at all.
-        await _pull_settings(server, session, pushed if isinstance(pushed, dict) else {})
+        # Many clients push nothing, or less than what they tell when asked.
+        session.unsettle()
+        try:
+            await _pull_settings(server, session, pushed if isinstance(pushed, dict) else {})
+        finally:
+            session.settle()
         _ = session.settings
 
     @server.feature(types.SHUTDOWN)

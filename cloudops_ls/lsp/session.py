@@ -62,6 +62,8 @@ class Session:
         self._configuration: dict[str, Any] = {}
         self._settings: Settings | None = None
         self._settled = asyncio.Event()
+        self._awaited_settings = 1
+        """Answers of the client about its settings that are still to come."""
         self._reported: set[str] = set()
         # pygls reads stdin on its own pool; a store call must never wait behind it.
         self.store_thread = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store")
@@ -114,9 +116,16 @@ class Session:
         self._configuration = configuration
         self._settings = None
 
+    def unsettle(self) -> None:
+        """Say that the client has changed its settings and is being asked for them."""
+        self._awaited_settings += 1
+        self._settled.clear()
+
     def settle(self) -> None:
-        """Say that the client's settings are known now."""
-        self._settled.set()
+        """Say that the client has answered, or will not."""
+        self._awaited_settings -= 1
+        if self._awaited_settings == 0:
+            self._settled.set()
 
     async def settled(self) -> None:
         """Wait for the client's settings: commands must not run with another profile's.
