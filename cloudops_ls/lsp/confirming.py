@@ -25,18 +25,27 @@ REFUSE = "Don't run"
 async def confirm(
     session: Session,
     document: RunbookDocument,
+    version: int,
     checked: CheckedCommand,
     resources: list[Resource],
     undo: str | None,
 ) -> Approval | None:
     """Ask the operator, once or for high risk twice.
 
+    Parameters
+    ----------
+    session, document
+        Who is asked about which file.
+    version
+        The document's version that ``checked`` was read from.
+    checked, resources, undo
+        What the question shows.
+
     Returns
     -------
     Approval or None
         None for a No, no answer in time, a closed question, and a file that changed meanwhile.
     """
-    version = document.version
     shown = preview(checked, resources, undo=undo)
     questions = [("\n".join([f"{shown.title}?", *shown.lines]), RUN)]
     if checked.risk.level is RiskLevel.HIGH:
@@ -45,6 +54,8 @@ async def confirm(
     kind = (
         types.MessageType.Info if checked.risk.level is RiskLevel.LOW else types.MessageType.Warning
     )
+    if _changed(session, document, version):
+        return None
     for message, yes in questions:
         # The first choice answers to Enter in some editors, so it is never the dangerous one.
         choices = [yes, REFUSE] if checked.risk.level is RiskLevel.LOW else [REFUSE, yes]
@@ -58,12 +69,19 @@ async def confirm(
             return None
         if answer != yes:
             return None
-        if document.closed or document.version != version:
-            show(
-                session.server,
-                "Nothing was run: the file changed after the question was asked. Run the "
-                "command again to confirm it as it is now.",
-                types.MessageType.Warning,
-            )
+        if _changed(session, document, version):
             return None
-    return session.approvals.grant(approval_digest(checked, document.uri, version or 0))
+    return session.approvals.grant(approval_digest(checked, document.uri, version))
+
+
+def _changed(session: Session, document: RunbookDocument, version: int) -> bool:
+    """Whether the file is another than the one that was checked; says so."""
+    if not document.closed and document.version == version:
+        return False
+    show(
+        session.server,
+        "Nothing was run: the file changed meanwhile. Run the command again to confirm it as it "
+        "is now.",
+        types.MessageType.Warning,
+    )
+    return True

@@ -76,6 +76,8 @@ class RunbookDocument(TextDocument):
         self.closed = False
         self.editing = asyncio.Lock()
         """Held while an edit of ours is on its way, so that they arrive one by one."""
+        self.running: list[Anchor] = []
+        """Commands that are being confirmed or run."""
         self._moved = asyncio.Event()
         self._index = LineIndex(source or "")
         self._parsed: Runbook | None = None

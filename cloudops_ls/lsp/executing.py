@@ -71,19 +71,21 @@ async def execute_command(session: Session, place: Place) -> dict[str, Any]:
         raise CloudOpsError(
             "The command changed since it was shown; nothing was run", fix="Run it as it is now"
         )
-    key = (document.uri, command.span.start)
-    if key in session.running:
+    if any(other.alive and other.span == command.span for other in document.running):
         raise CloudOpsError("This command is already running", fix="Wait for it, or cancel it")
-    session.running.add(key)
+    # Everything from here on is about the text as it is now.
+    version = document.version or 0
+    anchor = document.anchor(command.span)
+    document.running.append(anchor)
     try:
         checked = await check(session, document, command.text, identify=True)
         resources, undo = await _affected(session, checked.command)
-        approval = await confirm(session, document, checked.command, resources, undo)
+        approval = await confirm(session, document, version, checked.command, resources, undo)
         if approval is None:
             return {"status": "refused"}
         return await _run(session, document, command, checked, approval)
     finally:
-        session.running.discard(key)
+        document.running.remove(anchor)
 
 
 async def _affected(session: Session, checked: CheckedCommand) -> tuple[list[Resource], str | None]:
@@ -119,12 +121,12 @@ async def _run(
             "approved_by": getpass.getuser(),
         },
     )
-    # Recorded before it runs: after a crash the log says "unknown", never nothing.
-    await session.stored(lambda store: store.executions.create(execution))
     # Spent on the version as it is now: an edit since the question makes it worthless.
     session.approvals.use(
         approval.token, approval_digest(checked, document.uri, document.version or 0)
     )
+    # Recorded before it runs: after a crash the log says "unknown", never nothing.
+    await session.stored(lambda store: store.executions.create(execution))
     running = _Running(session, document, command, check, execution)
     async with WorkDone(session, f"Running {checked.command}") as work:
         status, exit_status = await running.run(work)
@@ -170,7 +172,6 @@ class _Running:
         self._execution = execution
         self._output = ""
         self._stored = 0
-        self._shown_all = True
         self._writer = OutputWriter(
             session, document, command, execution.id, session.settings.commands.lines_in_file
         )

@@ -84,8 +84,6 @@ class Session:
         """Ids given to conversations that are not in their file yet, by URI."""
         self.kept_replies: dict[tuple[str, str], KeptReply] = {}
         """Answers whose place in the file was gone, by conversation and prompt."""
-        self.running: set[tuple[str, int]] = set()
-        """Commands being confirmed or run, by document and offset."""
         self._approvals: ApprovalBook | None = None
         self.work: set[asyncio.Event] = set()
         """Cancel events of what is under way; set when the server shuts down."""
@@ -215,15 +213,15 @@ class Session:
         """
         async with self._storage_lock:
             if self._storage is None:
-                self._storage = await self._onstore_thread(self._dependencies.open_storage)
+                self._storage = await self._on_store_thread(self._dependencies.open_storage)
             return self._storage
 
     async def stored(self, call: Callable[[StorageService], T]) -> T:
         """Run one call on the store, off the event loop."""
         storage = await self.storage()
-        return await self._onstore_thread(lambda: call(storage))
+        return await self._on_store_thread(lambda: call(storage))
 
-    async def _onstore_thread(self, call: Callable[[], T]) -> T:
+    async def _on_store_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.store_thread, call)
 
     @property
@@ -368,5 +366,5 @@ class Session:
             self._worker = None
         if self._storage is not None:
             storage, self._storage = self._storage, None
-            await self._onstore_thread(storage.close)
+            await self._on_store_thread(storage.close)
         self.store_thread.shutdown(wait=False, cancel_futures=True)

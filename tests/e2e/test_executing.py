@@ -76,6 +76,20 @@ async def test_an_edit_while_the_question_is_open_is_no(editor: Editor, cloud: D
     assert state_of(cloud) == "available"
 
 
+async def test_an_edit_while_the_command_is_being_checked_is_no(
+    editor: Editor, cloud: DemoCloud
+) -> None:
+    buffer = editor.open(runbook(STOP))
+    editor.answers.extend(YES)
+    running = asyncio.create_task(editor.run(buffer, "aws rds"))
+    await asyncio.sleep(0.01)
+    editor.type(buffer, 0, "Another profile? ")
+    assert await running == {"status": "refused"}
+    assert "file changed" in editor.said()
+    assert not editor.questions
+    assert state_of(cloud) == "available"
+
+
 async def test_an_unanswered_question_is_no(
     environment: dict[str, str], open_editor: Callable[..., Any], cloud: DemoCloud
 ) -> None:
