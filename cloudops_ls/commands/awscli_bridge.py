@@ -1,6 +1,7 @@
 """The AWS CLI's parser, loaded so that it can do nothing but parse.
 
-Importing this module costs about half a second; ``parser.py`` does it on first use.
+Importing this module costs about half a second, so ``parser.py`` does it on first use, by way of
+``command_tree.py``.
 
 The ``awscli`` package carries its own copies of botocore and s3transfer and, when imported first,
 makes ``import botocore`` mean its copy for the whole process. So the ordinary ones are imported

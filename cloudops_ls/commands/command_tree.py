@@ -1,0 +1,130 @@
+"""The AWS CLI's commands as a tree: services, their operations and waiters, and ``aws s3``.
+
+Importing this module costs about half a second, as ``awscli_bridge.py`` does.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from cloudops_ls.commands import awscli_bridge as cli
+from cloudops_ls.commands.api_operation import ApiOperation
+from cloudops_ls.commands.custom_command import CustomCommand
+from cloudops_ls.commands.errors import CommandError, ErrorKind
+from cloudops_ls.commands.refusals import help_wanted, own_command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cloudops_ls.commands.command_line import CommandLine
+
+_REMEMBERED_OPERATIONS = 128  # about 0.25 MB each
+
+
+class CommandTree:
+    """All commands of the installed CLI. Not thread-safe.
+
+    Parameters
+    ----------
+    loader
+        A botocore data loader to share; None for one of the CLI's own models.
+
+    Attributes
+    ----------
+    top_level
+        The parser of the global options and the service.
+    """
+
+    def __init__(self, loader: Any = None) -> None:
+        self._models = loader or cli.cli_loader()
+        driver = cli.create_driver(self._models)
+        help_command = driver.create_help_command()
+        self._session = driver.session
+        self._services = help_command.command_table
+        self.top_level: Any = cli.TopLevelParser(
+            self._services, "", "", help_command.arg_table, prog="aws"
+        )
+        self._validator = cli.ParamValidator()
+        self._operations: OrderedDict[tuple[str, ...], ApiOperation] = OrderedDict()
+
+    def warm(self, services: Iterable[str]) -> None:
+        """Load the models of ``services``; unknown ones are ignored."""
+        for name in services:
+            command = self._services.get(name)
+            if command is not None:
+                _operations_of(command)
+
+    def find(self, line: CommandLine) -> tuple[ApiOperation | CustomCommand, Sequence[str]]:
+        """Return the command that a line names, and the words behind its name.
+
+        Raises
+        ------
+        CommandError
+            There is none of that name, or it is one that is not run from here.
+        """
+        name = line.service
+        command = self._services.get(name)
+        if line.values.v2_debug:
+            raise CommandError(
+                ErrorKind.UNSUPPORTED, "--v2-debug is for moving to another CLI", fix="Remove it"
+            )
+        if isinstance(command, cli.ServiceCommand):
+            return self._find_operation(line, command)
+        if name == "s3":
+            return CustomCommand((name,), command, self._session), line.rest
+        raise own_command(name, line.words)
+
+    def _find_operation(
+        self, line: CommandLine, service: Any
+    ) -> tuple[ApiOperation, Sequence[str]]:
+        name = line.service
+        table = _operations_of(service)
+        if not line.rest:
+            raise CommandError(
+                ErrorKind.MISSING_COMMAND,
+                f"The operation of {name} is missing",
+                fix=f"Write aws {name} <operation>",
+            )
+        parser = cli.ServiceParser(operations_table=table, service_name=name)
+        chosen, rest = line.arguments(parser, line.rest, f"aws {name}")
+        path: tuple[str, ...] = (name, chosen.operation)
+        if rest == ["help"]:
+            raise help_wanted()
+        target = table[chosen.operation]
+        if isinstance(target, cli.WaitCommand):
+            waiters = target.subcommand_table
+            waiter, rest = _find_waiter(line, target, path, rest)
+            target, path = waiters[waiter], (*path, waiter)
+        elif not cli.is_api_call(target):
+            raise own_command(" ".join(path), line.words)
+        return self._operation(path, target), rest
+
+    def _operation(self, path: tuple[str, ...], target: Any) -> ApiOperation:
+        found = self._operations.get(path)
+        if found is not None:
+            self._operations.move_to_end(path)
+            return found
+        session = cli.create_session(self._models)
+        found = self._operations[path] = ApiOperation(path, target, session, self._validator)
+        if len(self._operations) > _REMEMBERED_OPERATIONS:
+            self._operations.popitem(last=False)
+        return found
+
+
+def _operations_of(service: Any) -> Any:
+    """Return a service's operations by name; the CLI builds the table once."""
+    return service._get_command_table()
+
+
+def _find_waiter(
+    line: CommandLine, wait: Any, path: tuple[str, ...], rest: Sequence[str]
+) -> tuple[str, list[str]]:
+    """Return the name of the waiter behind ``wait``, and the words behind it."""
+    where = f"aws {' '.join(path)}"
+    parser = cli.OperationArguments(wait.arg_table, wait.subcommand_table)
+    chosen, rest = line.arguments(parser, rest, where)
+    name: str | None = getattr(chosen, "subcommand", None)
+    if name is None:
+        raise CommandError(ErrorKind.MISSING_COMMAND, f"{where} needs the name of a waiter")
+    return name, rest
