@@ -121,7 +121,7 @@ async def _ask(
     builder = RequestBuilder(
         storage.estate.get_resource,
         lambda query: _search(session, query),
-        session.account,
+        session.estate.account,
         history_tokens=session.settings.assistant.history_tokens,
         executor=session.store_thread,
     )
@@ -152,10 +152,10 @@ async def _reply(assistant: Assistant, request: AssistantRequest, work: WorkDone
 
 def _named(session: Session, document: RunbookDocument, turn: UserTurn) -> list[NamedResource]:
     end = turn.attachments.end if turn.attachments is not None else turn.span.end
-    mentions = find_mentions(document.source, session.names, Span(turn.span.start, end))
+    mentions = find_mentions(document.source, session.estate.names, Span(turn.span.start, end))
     return [
         NamedResource(
-            mention.text, tuple(entry.arn for entry in session.names.find(mention.target))
+            mention.text, tuple(entry.arn for entry in session.estate.names.find(mention.target))
         )
         for mention in mentions
     ]
@@ -168,7 +168,7 @@ async def _search(session: Session, query: str) -> list[SearchHit]:
 
 def _user_context(session: Session, document: RunbookDocument) -> UserContext:
     profile = session.profile_for(document.runbook)
-    account = session.account_of(profile)
+    account = session.estate.account_of(profile)
     return UserContext(
         user_id=getpass.getuser(),
         profile=profile,

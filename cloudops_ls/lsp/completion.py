@@ -45,8 +45,8 @@ def complete(
         return nothing
     in_command = runbook.in_code(offset)
     replaced = document.range(Span(offset - len(typed), offset))
-    account = session.account_of(session.profile_for(runbook))
-    entries = session.names.complete(
+    account = session.estate.account_of(session.profile_for(runbook))
+    entries = session.estate.names.complete(
         word,
         limit=LIMIT,
         account_id=account.account_id if account is not None else None,
@@ -61,7 +61,9 @@ def complete(
 
 def _mention(session: Session, entry: NameEntry) -> str:
     """Return what stands for a resource in prose: its name, or a link where that is not exact."""
-    if session.names.is_unique(entry.name) and entry.name == visible(entry.name, len(entry.name)):
+    if session.estate.names.is_unique(entry.name) and entry.name == visible(
+        entry.name, len(entry.name)
+    ):
         return entry.name
     label = _MARKDOWN.sub(r"\\\g<0>", visible(entry.name))
     return f"[{label}]({entry.arn})"
@@ -76,7 +78,7 @@ def _item(
     rank: int,
 ) -> types.CompletionItem:
     state = f" · {entry.state}" if entry.state else ""
-    place = f"{session.account_alias(entry.account_id) or entry.account_id} · {entry.region}"
+    place = f"{session.estate.account_name(entry.account_id)} · {entry.region}"
     return types.CompletionItem(
         label=visible(entry.name),
         label_details=types.CompletionItemLabelDetails(

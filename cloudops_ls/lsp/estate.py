@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 
 from cloudops_ls.errors import CloudOpsError
-from cloudops_ls.lsp.cards import card_of, resource_of
+from cloudops_ls.lsp.cards import card_of
 from cloudops_ls.lsp.guard import show
 from cloudops_ls.lsp.progress import WorkCancelled, WorkDone
 from cloudops_ls.worker import wire
@@ -89,13 +89,13 @@ async def resource_details(session: Session, details: ResourceDetails) -> dict[s
     CloudOpsError
         Nothing, or more than one thing, is called so.
     """
-    entries = session.names.find(details.arn)
+    entries = session.estate.names.find(details.arn)
     if len(entries) != 1:
         raise CloudOpsError(
             f"{len(entries) or 'No'} resources are called '{details.arn}'",
             fix="Name it by its ARN, or scan the estate again",
         )
-    resource = await resource_of(session, entries[0].arn)
+    resource = await session.estate.resource(entries[0].arn)
     if resource is None:
         raise CloudOpsError(f"'{details.arn}' is gone", fix="Scan the estate again")
     return {

@@ -28,14 +28,14 @@ async def hover(
     mention = next(
         (
             found
-            for found in find_mentions(document.source, session.names, line)
+            for found in find_mentions(document.source, session.estate.names, line)
             if found.span.start <= offset <= found.span.end
         ),
         None,
     )
     if mention is None:
         return None
-    entries = session.names.find(mention.target)
+    entries = session.estate.names.find(mention.target)
     if not entries:
         return None
     if len(entries) == 1:
@@ -44,7 +44,7 @@ async def hover(
         lines = [f"**{len(entries)} resources have this name**", ""]
         lines += [
             f"- {entry.resource_type} · "
-            f"{code(session.account_alias(entry.account_id) or entry.account_id)} · {entry.region}"
+            f"{code(session.estate.account_name(entry.account_id))} · {entry.region}"
             + (f" · {code(entry.state)}" if entry.state else "")
             for entry in entries[:_AMBIGUOUS_SHOWN]
         ]

@@ -13,6 +13,7 @@ from lsprotocol import types
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.logs import logger
 from cloudops_ls.lsp.documents import RunbookDocument, RunbookWorkspace
+from cloudops_ls.lsp.estate_view import EstateView
 from cloudops_ls.lsp.guard import show, show_error
 
 if TYPE_CHECKING:
@@ -24,13 +25,10 @@ if TYPE_CHECKING:
     from cloudops_ls.commands.approval import ApprovalBook
     from cloudops_ls.commands.model import CheckedCommand
     from cloudops_ls.config import Settings
-    from cloudops_ls.estate.catalog.loader import Catalog
-    from cloudops_ls.estate.names import NameIndex
     from cloudops_ls.home import Home
     from cloudops_ls.lsp.dependencies import Dependencies
     from cloudops_ls.lsp.kept_reply import KeptReply
     from cloudops_ls.runbook.model import Runbook
-    from cloudops_ls.storage.records import AccountRecord
     from cloudops_ls.storage.resource import Resource
     from cloudops_ls.storage.service import StorageService
     from cloudops_ls.worker.client import WorkerClient
@@ -72,14 +70,8 @@ class Session:
         self._worker: WorkerClient | None = None
         self._assistants: dict[tuple[str, str | None, float], Assistant] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._names: NameIndex | None = None
-        self._names_generation = -1
-        self._reloading = asyncio.Lock()
-        self.resources: dict[str, Resource] = {}
-        """Resources read from the store, by ARN; emptied when the estate changes."""
-        self._catalog: Catalog | None = None
+        self.estate = EstateView(dependencies, self.stored)
         self._scan_watchers: list[Callable[[dict[str, Any]], None]] = []
-        self._accounts: list[AccountRecord] = []
         self.conversations: dict[str, str] = {}
         """Ids given to conversations that are not in their file yet, by URI."""
         self.kept_replies: dict[tuple[str, str], KeptReply] = {}
@@ -139,26 +131,6 @@ class Session:
             raise CloudOpsError(
                 "The editor has not sent its settings yet", fix="Try again"
             ) from None
-
-    @property
-    def names(self) -> NameIndex:
-        """The estate's names as of the last sync; empty until they are loaded."""
-        if self._names is None:
-            self._names = self._dependencies.build_names(())
-        return self._names
-
-    def account_alias(self, account_id: str) -> str | None:
-        """Return the alias of an account, None when it has none."""
-        account = self.account(account_id)
-        return account.alias if account is not None else None
-
-    def account(self, account_id: str) -> AccountRecord | None:
-        """Return what is known of an account."""
-        return next((one for one in self._accounts if one.account_id == account_id), None)
-
-    def account_of(self, profile: str) -> AccountRecord | None:
-        """Return the account that a profile reaches, None before its first scan."""
-        return next((one for one in self._accounts if profile in one.profiles), None)
 
     def document(self, uri: str) -> RunbookDocument | None:
         """Return the open runbook at ``uri``, None for other files."""
@@ -270,13 +242,6 @@ class Session:
             )
         return self._assistants[key]
 
-    @property
-    def catalog(self) -> Catalog:
-        """What is known about resource types."""
-        if self._catalog is None:
-            self._catalog = self._dependencies.load_catalog()
-        return self._catalog
-
     @contextmanager
     def watching_scan(self, watcher: Callable[[dict[str, Any]], None]) -> Iterator[None]:
         """Call ``watcher`` with every step of the scan under way."""
@@ -295,7 +260,7 @@ class Session:
 
     def undo_of(self, checked: CheckedCommand, resources: Sequence[Resource]) -> str | None:
         """Return the command that takes back what ``checked`` does, where there is one."""
-        return self._dependencies.undo_of(checked, resources, self.catalog)
+        return self._dependencies.undo_of(checked, resources, self.estate.catalog)
 
     async def start(self) -> None:
         """Open the store and load the names; failures are shown, not raised."""
@@ -317,19 +282,9 @@ class Session:
             show_error(self.server, CloudOpsError("The estate could not be read"))
 
     async def reload_names(self) -> None:
-        """Swap in a new name index if the estate has changed since the last one."""
-        async with self._reloading:
-            generation = await self.stored(lambda store: store.estate.generation())
-            if generation == self._names_generation:
-                return
-            self._names = await self.stored(
-                lambda store: self._dependencies.build_names(store.estate.names())
-            )
-            self._names_generation = generation
-            self.resources.clear()
-            self._accounts = await self.stored(lambda store: store.estate.accounts())
-            logger.info("name index loaded, generation %d", generation)
-        self.refresh_lenses()
+        """Take in what has changed in the estate."""
+        if await self.estate.reload():
+            self.refresh_lenses()
 
     def refresh_lenses(self) -> None:
         """Ask the client to fetch code lenses again, where it can."""
