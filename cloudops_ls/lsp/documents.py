@@ -72,7 +72,9 @@ class RunbookDocument(TextDocument):
             language_id=language_id,
             position_codec=workspace.position_codec,
         )
-        self.encoding = Encoding(str(getattr(self.position_codec.encoding, "value", "utf-16")))
+        # As the client wrote it: an enumeration's member or plain text; UTF-16 when it said nothing.
+        negotiated = self.position_codec.encoding or Encoding.UTF16
+        self.encoding = Encoding(getattr(negotiated, "value", negotiated))
         self.closed = False
         self.editing = asyncio.Lock()
         """Held while an edit of ours is on its way, so that they arrive one by one."""
