@@ -96,13 +96,16 @@ def _item(
 def _filter_text(entry: NameEntry, typed: str) -> str:
     """Return what the client matches further typing against.
 
-    VS Code filters by itself at every ``-``, which ends a Markdown word, before it asks again:
-    the text must hold what was typed and go on as the name does.
+    VS Code filters by itself at every ``-``, which ends a Markdown word, before it asks again,
+    and Neovim keeps what begins with the typed: so the text begins with that, also where it is
+    found inside a name, and goes on as the name does.
     """
-    at, word = ("@", typed[1:]) if typed.startswith("@") else ("", typed)
-    folded = word.lower()
-    texts = (entry.name, entry.identifier, entry.arn)
-    return next((at + text for text in texts if folded in text.lower()), typed)
+    folded = typed.removeprefix("@").lower()
+    for text in (entry.name, entry.identifier, entry.arn):
+        start = text.lower().find(folded)
+        if start >= 0:
+            return typed + text[start + len(folded) :]
+    return typed
 
 
 async def resolve(session: Session, item: types.CompletionItem) -> types.CompletionItem:

@@ -72,7 +72,7 @@ class RunbookDocument(TextDocument):
             language_id=language_id,
             position_codec=workspace.position_codec,
         )
-        # As the client wrote it: an enumeration's member or plain text; UTF-16 when it said nothing.
+        # An enumeration's member or plain text; UTF-16 where nothing was agreed on.
         negotiated = self.position_codec.encoding or Encoding.UTF16
         self.encoding = Encoding(getattr(negotiated, "value", negotiated))
         self.closed = False
