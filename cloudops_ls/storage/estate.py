@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select
 
 from cloudops_ls.storage import sync
 from cloudops_ls.storage.records import (
@@ -20,13 +20,11 @@ from cloudops_ls.storage.records import (
 from cloudops_ls.storage.resource_rows import (
     advance_revision,
     current_revision,
-    digest_of,
-    document_of,
     load,
     loading,
     resource_of,
-    values_of,
 )
+from cloudops_ls.storage.resource_writes import count_seen, sweep, write_resources
 from cloudops_ls.storage.search import EstateSearch, Similarity, find
 from cloudops_ls.storage.tables import AccountRow, ResourceRow
 
@@ -38,9 +36,7 @@ if TYPE_CHECKING:
 
 TRANSACTION_SIZE = 2000
 """Resources per transaction of a bulk write, so that other writers get their turn."""
-LOOKUP_SIZE = 500
 NAMES_CHUNK = 5000
-_SCOPE_COLUMNS = (ResourceRow.account_id, ResourceRow.region, ResourceRow.resource_type)
 
 
 class Index(Similarity, Protocol):
@@ -97,7 +93,9 @@ class EstateStorage:
             # The last of several records of one resource wins, as if written one by one.
             latest = list({resource.arn: resource for resource in batch}.values())
             with self._database.write() as connection:
-                new, different, same = self._write(connection, latest, generation)
+                new, different, same = write_resources(
+                    self._database, connection, latest, generation
+                )
                 revision = current_revision(connection)
             added, changed = added + len(new), changed + len(different)
             unchanged += same
@@ -144,27 +142,16 @@ class EstateStorage:
             Why it is incomplete, for the operator.
         """
         scope = Scope(account_id, region, resource_type)
-        mine = _in_scope(scope)
         gone: list[str] = []
         with self._database.write() as connection:
             if sync.current_generations(connection, [scope]).get(scope) != generation:
                 return SweepResult(seen=0, superseded=True)
             if complete:
-                gone = list(
-                    connection.execute(
-                        delete(ResourceRow)
-                        .where(mine, ResourceRow.seen < generation)
-                        .returning(ResourceRow.arn)
-                    ).scalars()
-                )
+                gone = sweep(connection, scope, generation)
             revision = current_revision(connection) + 1
             if gone:
                 advance_revision(self._database, connection, revision)
-            seen = connection.execute(
-                select(func.count())
-                .select_from(ResourceRow)
-                .where(mine, ResourceRow.seen == generation)
-            ).scalar_one()
+            seen = count_seen(connection, scope, generation)
             reason = None if complete else (error or "The listing did not reach its end.")
             sync.finish(connection, scope, generation, seen=seen, error=reason)
         if gone and self._index is not None:
@@ -267,70 +254,3 @@ class EstateStorage:
         query = loading().where(condition).order_by(ResourceRow.arn)
         with self._database.read() as connection:
             return [resource_of(row) for row in connection.execute(query)]
-
-    def _write(
-        self, connection: Connection, batch: Sequence[Resource], generation: int | None
-    ) -> tuple[list[Resource], list[Resource], int]:
-        """Write ``batch``; return the new ones, the changed ones, and how many stayed the same."""
-        known: dict[str, bytes] = {}
-        for start in range(0, len(batch), LOOKUP_SIZE):
-            arns = [resource.arn for resource in batch[start : start + LOOKUP_SIZE]]
-            rows = connection.execute(
-                select(ResourceRow.arn, ResourceRow.digest).where(ResourceRow.arn.in_(arns))
-            )
-            known.update((arn, digest) for arn, digest in rows)
-        stamps = self._stamps(connection, batch, generation)
-        revision = current_revision(connection) + 1
-        new: list[Resource] = []
-        different: list[Resource] = []
-        writes: list[dict[str, Any]] = []
-        touches: list[dict[str, Any]] = []
-        for resource in batch:
-            document = document_of(resource)
-            digest = digest_of(document)
-            seen = stamps[_scope_of(resource)]
-            before = known.get(resource.arn)
-            if before == digest:
-                touches.append(
-                    {"which": resource.arn, "seen": seen, "last_synced": resource.last_synced}
-                )
-                continue
-            (new if before is None else different).append(resource)
-            writes.append(values_of(resource, document, digest, seen=seen, revision=revision))
-        if writes:
-            statement = self._database.insert(ResourceRow)
-            replaced = {
-                column: statement.excluded[column] for column in writes[0] if column != "arn"
-            }
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=["arn"], set_=replaced), writes
-            )
-            advance_revision(self._database, connection, revision)
-        if touches:
-            table = ResourceRow.__table__
-            connection.execute(
-                update(ResourceRow).where(table.c.arn == bindparam("which")), touches
-            )
-        return new, different, len(touches)
-
-    def _stamps(
-        self, connection: Connection, batch: Sequence[Resource], generation: int | None
-    ) -> dict[Scope, int]:
-        scopes = {_scope_of(resource) for resource in batch}
-        if generation is not None:
-            return dict.fromkeys(scopes, generation)
-        stamps = dict.fromkeys(scopes, 0)
-        pending = list(scopes)
-        for start in range(0, len(pending), LOOKUP_SIZE // 5):
-            stamps |= sync.current_generations(
-                connection, pending[start : start + LOOKUP_SIZE // 5]
-            )
-        return stamps
-
-
-def _scope_of(resource: Resource) -> Scope:
-    return Scope(resource.account_id, resource.region, resource.resource_type)
-
-
-def _in_scope(scope: Scope) -> ColumnElement[bool]:
-    return and_(*(column == value for column, value in zip(_SCOPE_COLUMNS, scope, strict=True)))
