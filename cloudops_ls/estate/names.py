@@ -1,9 +1,8 @@
 """Every name of the estate in memory: completion and lookup that wait for nothing.
 
 The index is immutable: after a sync a new one is built aside and swapped in whole. It holds, per
-resource, three strings and four small integers, and two orderings of *keys*: one of whole names
-and identifiers, one of what follows a word boundary inside them. A key is a number that says which
-text it starts in and where, so that no suffix is ever stored. Prefix search is a binary search.
+resource, three strings and four small integers, and two orderings of keys: one of whole names
+and identifiers, one of what follows a word boundary inside them.
 
 Building never holds Python's interpreter lock for long (keys are put in order by buckets of a few
 thousand), because it happens in the language server while somebody types.
@@ -13,23 +12,15 @@ from __future__ import annotations
 
 import re
 from array import array
-from bisect import bisect_left
-from heapq import merge
 from typing import TYPE_CHECKING, NamedTuple
 
+from cloudops_ls.estate.name_order import LETTERS, MAX_OFFSET, NUMBER_SHIFT, OFFSET_BITS, KeyOrder
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 _PART = re.compile(r"(?<=[-_./: ])(?=[^-_./: ])|(?<=[a-z0-9])(?=[A-Z])")
 """Where a new word starts inside a name: after a separator, or at a capital in camelCase."""
-
-_OFFSET_BITS = 8
-_MAX_OFFSET = (1 << _OFFSET_BITS) - 1
-_NUMBER_SHIFT = _OFFSET_BITS + 1
-_LETTERS = 4
-"""Letters by which keys are put into buckets before sorting."""
-_BUCKET = 8192
-"""Keys sorted at once; some 5 ms."""
 
 
 class NameEntry(NamedTuple):
@@ -59,25 +50,6 @@ class _Pool:
         return known
 
 
-class _Order:
-    """Keys in the order of the texts they stand for, whole and by (account, region)."""
-
-    def __init__(self, keys: array[int], text_of: Callable[[int], str]) -> None:
-        self.keys = keys
-        self.groups: list[array[int]] = []
-        self._text_of = text_of
-
-    def matching(self, prefix: str, group: int | None = None) -> Iterator[int]:
-        """Yield the keys whose text starts with ``prefix``, in order."""
-        keys = self.keys if group is None else self.groups[group]
-        text_of = self._text_of
-        for position in range(bisect_left(keys, prefix, key=text_of), len(keys)):
-            key = keys[position]
-            if not text_of(key).startswith(prefix):
-                return
-            yield key
-
-
 class NameIndex:
     """Names, identifiers and ARNs of all resources. Immutable; build it with :meth:`build`."""
 
@@ -95,8 +67,8 @@ class NameIndex:
         self._group_fields: list[tuple[str, str]] = []
         # Texts in lower case, two per resource: name at 2n, identifier at 2n + 1.
         self._folded: list[str] = []
-        self._whole = _Order(array("Q"), self._text_of)
-        self._parts = _Order(array("Q"), self._text_of)
+        self._whole = KeyOrder({}, self._text_of, self._groups, 0)
+        self._parts = KeyOrder({}, self._text_of, self._groups, 0)
         self._by_arn: dict[str, int] = {}
 
     @classmethod
@@ -113,14 +85,9 @@ class NameIndex:
         parts: dict[str, list[int]] = {}
         for row in rows:
             index._add(row, whole, parts)
-        for order, buckets in ((index._whole, whole), (index._parts, parts)):
-            order.keys = _joined(buckets, index._text_of, _LETTERS)
-            groups = index._groups
-            by_group = [array("Q") for _ in index._group_fields]
-            appends = [keys.append for keys in by_group]
-            for key in order.keys:
-                appends[groups[key >> _NUMBER_SHIFT]](key)
-            order.groups = by_group
+        groups = len(index._group_fields)
+        index._whole = KeyOrder(whole, index._text_of, index._groups, groups)
+        index._parts = KeyOrder(parts, index._text_of, index._groups, groups)
         return index
 
     def _add(
@@ -144,20 +111,20 @@ class NameIndex:
             self._group_fields.append((account_id, region))
         self._groups.append(group)
         self._by_arn[arn] = number
-        key = number << _NUMBER_SHIFT
+        key = number << NUMBER_SHIFT
         for text in (name,) if identifier is name else (name, identifier):
             folded = text.lower()
             if folded == text:
                 folded = text
             self._folded.append(folded)
-            whole.setdefault(folded[:_LETTERS], []).append(key)
+            whole.setdefault(folded[:LETTERS], []).append(key)
             # Lower-casing may change the length of exotic letters; then offsets would be wrong.
             source = text if len(folded) == len(text) else folded
-            for match in _PART.finditer(source, 1, _MAX_OFFSET):
+            for match in _PART.finditer(source, 1, MAX_OFFSET):
                 start = match.start()
-                letters = folded[start : start + _LETTERS]
+                letters = folded[start : start + LETTERS]
                 parts.setdefault(letters, []).append(key | start)
-            key |= 1 << _OFFSET_BITS
+            key |= 1 << OFFSET_BITS
         if identifier is name:
             self._folded.append(self._folded[-1])
 
@@ -206,8 +173,8 @@ class NameIndex:
             for groups in (*preferred, None):
                 if len(found) >= limit:
                     break
-                for key in self._merged(order, folded, groups):
-                    found.setdefault(key >> _NUMBER_SHIFT)
+                for key in order.matching(folded, groups):
+                    found.setdefault(key >> NUMBER_SHIFT)
                     if len(found) >= limit:
                         break
         return [self._entry(number) for number in list(found)[:limit]]
@@ -244,10 +211,10 @@ class NameIndex:
         """Yield the resources whose folded name or identifier is ``folded``, each once."""
         seen: set[int] = set()
         for key in self._whole.matching(folded):
-            if len(self._folded[key >> _OFFSET_BITS]) != len(folded):
+            if len(self._folded[key >> OFFSET_BITS]) != len(folded):
                 # Equal texts come before all longer ones that start with them.
                 return
-            number = key >> _NUMBER_SHIFT
+            number = key >> NUMBER_SHIFT
             if number not in seen:
                 seen.add(number)
                 yield number
@@ -276,14 +243,8 @@ class NameIndex:
 
         return sorted(numbers, key=rank)
 
-    def _merged(self, order: _Order, prefix: str, groups: list[int] | None) -> Iterable[int]:
-        """Yield matching keys of some groups (all when None) in one order."""
-        if groups is None:
-            return order.matching(prefix)
-        return merge(*(order.matching(prefix, group) for group in groups), key=self._text_of)
-
     def _text_of(self, key: int) -> str:
-        return self._folded[key >> _OFFSET_BITS][key & _MAX_OFFSET :]
+        return self._folded[key >> OFFSET_BITS][key & MAX_OFFSET :]
 
     def _entry(self, number: int) -> NameEntry:
         account_id, region = self._group_fields[self._groups[number]]
@@ -296,22 +257,3 @@ class NameIndex:
             region,
             self._pool.texts[self._states[number]],
         )
-
-
-def _joined(buckets: dict[str, list[int]], text_of: Callable[[int], str], depth: int) -> array[int]:
-    """Put keys in order that are in buckets by ``depth`` letters (a radix sort, then a sort)."""
-    result = array("Q")
-    for letters in sorted(buckets):
-        keys = buckets.pop(letters)
-        if len(letters) < depth:
-            # Texts that end here are all equal.
-            result.extend(keys)
-        elif len(keys) <= _BUCKET:
-            keys.sort(key=text_of)
-            result.extend(keys)
-        else:
-            finer: dict[str, list[int]] = {}
-            for key in keys:
-                finer.setdefault(text_of(key)[: depth + _LETTERS], []).append(key)
-            result.extend(_joined(finer, text_of, depth + _LETTERS))
-    return result
