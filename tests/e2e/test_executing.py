@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from lsprotocol import types
 
 from cloudops_ls.demo.cloud import PRODUCTION, DemoCloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from lsprotocol import types
 
     from tests.e2e.editor import Editor
 
@@ -166,10 +168,8 @@ async def test_a_secret_is_not_written_into_the_file(
     editor: Editor, cloud: DemoCloud, environment: dict[str, str]
 ) -> None:
     secrets = cloud.client("secretsmanager", PRODUCTION, "us-west-2")
-    try:
+    with contextlib.suppress(secrets.exceptions.ResourceExistsException):
         secrets.create_secret(Name="db-password", SecretString="hunter2-hunter2")
-    except secrets.exceptions.ResourceExistsException:
-        pass
     buffer = editor.open(runbook("aws secretsmanager get-secret-value --secret-id db-password"))
     editor.answers.extend(["Run", "Run on secretsmanager get-secret-value"])
     result = await editor.run(buffer, "aws secrets")
