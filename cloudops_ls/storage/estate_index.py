@@ -144,6 +144,11 @@ class EstateIndex:
 
     # Searching
 
+    @property
+    def complete(self) -> bool:
+        """Whether every resource is in the index; without that, search goes by text alone."""
+        return self._projection.complete
+
     def search(self, query: str, filters: ResourceFilter, limit: int) -> list[Alike] | None:
         """Return the resources most alike to ``query``; None until `rebuild` has seen them all.
 

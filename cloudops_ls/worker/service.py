@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cloudops_ls.commands.check import CommandChecker
     from cloudops_ls.estate.scan_model import ScanProgress, ScanReport
     from cloudops_ls.estate.scanner import Scanner
+    from cloudops_ls.storage.estate_index import EstateIndex
     from cloudops_ls.storage.service import StorageService
 
 _PROBLEMS_SHOWN = 10
@@ -57,6 +58,7 @@ class WorkerService:
         self._scan: Future[dict[str, Any]] | None = None
         self._cancel_scan = threading.Event()
         self._closing = threading.Event()
+        self._index_wanted = threading.Event()
         self.methods: Mapping[str, Callable[[dict[str, Any]], Any]] = {
             wire.HEALTH: self.health,
             wire.SCAN: self.scan,
@@ -68,23 +70,37 @@ class WorkerService:
         }
 
     def start(self) -> None:
-        """Fill the search index in the background; searches go by text until it is whole."""
-        threading.Thread(target=self._fill_index, name="index", daemon=True).start()
+        """Keep the search index whole in the background; search goes by text until it is."""
+        if self._storage.index is not None:
+            index = self._storage.index
+            threading.Thread(
+                target=self._keep_index, args=(index,), name="index", daemon=True
+            ).start()
 
-    def _fill_index(self) -> None:
-        index = self._storage.index
-        if index is None:
-            return
-        try:
-            index.rebuild(cancelled=self._closing.is_set)
-        except CloudOpsError as error:
-            logger.warning("the search index could not be built: %s", type(error).__name__)
-        except Exception:
-            logger.exception("the search index could not be built")
+    def _keep_index(self, index: EstateIndex) -> None:
+        told = False
+        while not self._closing.is_set():
+            self._index_wanted.clear()
+            try:
+                if index.complete:
+                    index.embed_pending(cancelled=self._closing.is_set)
+                else:
+                    index.rebuild(cancelled=self._closing.is_set)
+            except CloudOpsError as error:
+                logger.warning("the search index could not be built: %s", type(error).__name__)
+            except Exception:
+                logger.exception("the search index could not be built")
+            told = told or self._tell_of_index()
+            self._index_wanted.wait()
+
+    def _tell_of_index(self) -> bool:
+        """Tell the operator when search is worse than it could be; return whether it is."""
         search = self._storage.health().part("search")
-        if search.state is not PartState.OK:
-            advice = f" {search.fix}." if search.fix else ""
-            self._notify(wire.WORKER_MESSAGE, {"message": f"{search.detail}{advice}"})
+        if search.state is PartState.OK or self._closing.is_set():
+            return False
+        advice = f" {search.fix}." if search.fix else ""
+        self._notify(wire.WORKER_MESSAGE, {"message": f"Search: {search.detail}{advice}"})
+        return True
 
     @property
     def busy(self) -> bool:
@@ -94,6 +110,7 @@ class WorkerService:
     def close(self) -> None:
         """End a scan under way and close every service."""
         self._closing.set()
+        self._index_wanted.set()
         self._cancel_scan.set()
         self._scanner.close()
         scan = self._scan
@@ -160,6 +177,10 @@ class WorkerService:
                 where=name,
                 fix=f"Filters are {', '.join(ResourceFilter.model_fields)}",
             ) from None
+        index = self._storage.index
+        if index is not None and not index.complete:
+            # It was replaced, such as when its memory-backed directory filled up.
+            self._index_wanted.set()
         hits = self._storage.estate.search(
             str(params["query"]), filters, int(params.get("limit") or 20)
         )
@@ -235,8 +256,7 @@ class WorkerService:
                 )
             )
         self._storage.sync.publish()
-        if self._storage.index is not None:
-            self._storage.index.embed_pending(cancelled=self._cancel_scan.is_set)
+        self._index_wanted.set()
         return _summary(report)
 
     def _report_progress(self, progress: ScanProgress) -> None:

@@ -269,3 +269,23 @@ def test_an_index_that_becomes_unusable_is_replaced_without_losing_an_answer(hom
         assert index.rebuild()
         assert "51 resources" in service.health().part("search").detail
         assert _names(service, "omega") == ["pg-after"]
+
+
+@needs_memory
+def test_an_engine_replaced_during_a_rebuild_leaves_no_half_index(home: Home) -> None:
+    with StorageService.open(home, vectors=VectorSettings(), keys=ring(home)) as service:
+        service.estate.bulk_upsert(estate(600))
+        index = service.index
+        assert index is not None
+        broken = False
+
+        def break_it(_done: int, _total: int) -> None:
+            nonlocal broken
+            if not broken:
+                broken = True
+                index._index.close()
+                service.estate.upsert_resource(resource("pg-during"))
+
+        assert index.rebuild(break_it)
+        assert broken
+        assert "601 resources" in service.health().part("search").detail
