@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.errors import CloudOpsError, RetryableError
+from cloudops_ls.logs import logger
 from cloudops_ls.lsp import command_ids
 
 if TYPE_CHECKING:
@@ -79,6 +80,9 @@ async def resolve_lens(session: Session, lens: types.CodeLens) -> types.CodeLens
             checked = (await check(session, document, place["text"])).command
             secret = " · reveals a secret" if checked.reveals_secret else ""
             title = f"▶ Run · {checked.access} · {checked.risk.level} risk{secret}"
+    except RetryableError as error:
+        # Not the command's fault.
+        logger.info("lens: %s", type(error).__name__)
     except CloudOpsError as error:
         title = f"✖ Cannot run: {error.what}"
     if data.get("executed"):

@@ -188,8 +188,16 @@ def _register_commands(server: LanguageServer, session: Session) -> None:
     def command(name: str) -> Callable[[Callable[..., Awaitable[Any]]], None]:
         def register(handler: Callable[..., Awaitable[Any]]) -> None:
             async def settled(*arguments: Any) -> Any:
+                from cloudops_ls.worker.client import WorkerLostError
+
                 await session.settled()
-                return await handler(*arguments)
+                try:
+                    return await handler(*arguments)
+                except WorkerLostError as error:
+                    if not session.worker_loss_told:
+                        raise
+                    # One event, one message.
+                    return {"status": "failed", "error": error.what}
 
             server.command(name)(spoken(server)(settled))
 

@@ -39,6 +39,8 @@ _SETTLE_SECONDS = 10.0
 _RECORD_SECONDS = 3.5
 """Longest wait at shutdown for cancelled commands to end; SIGKILL follows SIGTERM after 3 s."""
 _POLL_SECONDS = 0.02
+_LOSS_SECONDS = 60.0
+"""Within this after a worker's end, another one is told only to those whose command failed."""
 
 
 class Session:
@@ -68,6 +70,9 @@ class Session:
         self._storage: StorageService | None = None
         self._storage_lock = asyncio.Lock()
         self._worker: WorkerClient | None = None
+        self._worker_lost_at = -_LOSS_SECONDS
+        self.worker_loss_told = False
+        """Whether the operator was told of the worker's last end, beside any failed command."""
         self._assistants: dict[tuple[str, str | None, float], Assistant] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self.estate = EstateView(dependencies, self.stored)
@@ -218,13 +223,17 @@ class Session:
                 show(self.server, text)
 
     def _worker_lost(self) -> None:
-        message = (
-            "The CloudOps background process stopped. Completion and hover go on with what is "
-            "known; it is started again when it is needed."
-        )
-        if message not in self._reported:
-            self._reported.add(message)
-            show(self.server, message, types.MessageType.Warning)
+        # A worker that dies again and again, such as for want of memory, is no news each time.
+        now = asyncio.get_running_loop().time()
+        self.worker_loss_told = now - self._worker_lost_at > _LOSS_SECONDS
+        self._worker_lost_at = now
+        if self.worker_loss_told:
+            show(
+                self.server,
+                "The CloudOps background process stopped. What it was doing is to be done again; "
+                "a new one is started for it. Completion and hover go on with what is known.",
+                types.MessageType.Warning,
+            )
 
     async def assistant(self) -> Assistant:
         """Return the configured assistant.

@@ -118,22 +118,31 @@ class WorkerClient:
                 return self._protocol
             if self._closed:
                 raise CloudOpsError("The connection to the background process is closed")
-            protocol = await self._open()
-            hello = await protocol.send_request_async(wire.HELLO, {})
-            if hello.get("version") != self._version:
+            deadline = asyncio.get_running_loop().time() + _START_SECONDS
+            while True:
+                protocol = await self._open(deadline)
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        hello = await protocol.send_request_async(wire.HELLO, {})
+                except WorkerLostError:
+                    # It was just leaving. Nothing was asked of it yet, so another may be.
+                    continue
+                except TimeoutError:
+                    raise _not_in_time() from None
+                if hello.get("version") == self._version:
+                    self._protocol = protocol
+                    return protocol
                 logger.info("a worker of another version is running; asking it to leave")
                 protocol.notify(wire.STOP, {})
                 await asyncio.wait([self._reading] if self._reading else [], timeout=5)
-                protocol = await self._open()
-                await protocol.send_request_async(wire.HELLO, {})
-            return protocol
 
-    async def _open(self) -> wire.WireProtocol:
+    async def _open(self, deadline: float) -> wire.WireProtocol:
         """Open the socket, starting a worker where none listens."""
         path = wire.socket_path(self._home)
-        deadline = asyncio.get_running_loop().time() + _START_SECONDS
         started: subprocess.Popen[bytes] | None = None
         while True:
+            if asyncio.get_running_loop().time() > deadline:
+                raise _not_in_time()
             try:
                 reader, writer = await asyncio.open_unix_connection(str(path))
                 break
@@ -149,11 +158,6 @@ class WorkerClient:
                         where=str(self._home.log),
                         fix="Read the end of that log",
                     ) from None
-                if asyncio.get_running_loop().time() > deadline:
-                    raise RetryableError(
-                        "The background process did not start in time",
-                        fix="Try again",
-                    ) from None
                 await asyncio.sleep(_POLL_SECONDS)
         peer = JsonRPCServer(wire.WireProtocol, wire.plain_converter)
         protocol = peer.protocol
@@ -161,7 +165,7 @@ class WorkerClient:
         for method in (wire.SCAN_PROGRESS, wire.ESTATE_CHANGED, wire.WORKER_MESSAGE):
             peer.feature(method)(self._receiver(method))
         protocol.set_writer(writer)
-        self._protocol, self._writer = protocol, writer
+        self._writer = writer
         self._reading = asyncio.create_task(self._read(reader, protocol))
         return protocol
 
@@ -177,10 +181,16 @@ class WorkerClient:
         except (ConnectionError, asyncio.IncompleteReadError):
             logger.info("the connection to the worker broke")
         finally:
-            self._protocol = None
+            greeted = self._protocol is protocol
+            if greeted:
+                self._protocol = None
             protocol.cancel_all(WorkerLostError())
-            if not self._closed:
+            if greeted and not self._closed:
                 self._on_lost()
+
+
+def _not_in_time() -> RetryableError:
+    return RetryableError("The background process did not start in time", fix="Try again")
 
 
 def start_worker(home: Home) -> subprocess.Popen[bytes]:

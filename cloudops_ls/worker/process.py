@@ -33,6 +33,9 @@ class Service(Protocol):
     def busy(self) -> bool:
         """Whether work is under way that must not be cut off by idleness."""
 
+    def abandon(self) -> None:
+        """Stop what is under way: nobody is left who waits for it."""
+
     def close(self) -> None:
         """Stop what is under way and release everything."""
 
@@ -142,6 +145,8 @@ class WorkerProcess:
         finally:
             self._peers.discard(peer)
             writer.close()
+            if not self._peers and self._service is not None:
+                self._service.abandon()
 
     def _hello(self, _params: dict[str, Any]) -> dict[str, Any]:
         return {"version": self._version, "pid": os.getpid()}

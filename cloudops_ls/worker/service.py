@@ -107,6 +107,10 @@ class WorkerService:
         """Whether a scan is under way."""
         return self._scan is not None
 
+    def abandon(self) -> None:
+        """End a scan under way; what it has found so far stays."""
+        self._cancel_scan.set()
+
     def close(self) -> None:
         """End a scan under way and close every service."""
         self._closing.set()

@@ -272,6 +272,11 @@ class Editor(LanguageClient):
         self.set_configuration({} if settings is None else {"cloudops": settings})
         self.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
 
+    def progress(self) -> str:
+        """Every message of work in progress so far."""
+        values = [value for reports in self.progress_reports.values() for value in reports]
+        return "\n".join(str(getattr(value, "message", "")) for value in values)
+
     def said(self) -> str:
         """Everything shown to the operator so far."""
         return "\n".join(message.message for message in self.messages)

@@ -209,12 +209,11 @@ async def test_shutdown_while_scanning_does_not_wait_for_aws(
         scanning = asyncio.create_task(
             editor.execute("cloudops.scanEstate", {"profiles": ["silent"]})
         )
-        await editor.until(lambda: bool(editor.progress_reports), "the scan shows itself")
-        await editor.until(lambda: len(workers_of(home)) == 1, "a worker was started")
+        await editor.until(lambda: "Finding out" in editor.progress(), "the scan is under way")
         assert await shut_down(editor) < PROMPT_SECONDS
         await ended(scanning)
-    # The worker gives up a scan that nobody waits for any more, and leaves when idle.
-    assert not await gone(set(workers_of(home)), 20)
+        # The worker gives up a scan that nobody waits for any more, and leaves when idle.
+        assert not await gone(set(workers_of(home)), 15)
 
 
 async def test_shutdown_while_a_question_is_open_runs_nothing(

@@ -1,0 +1,121 @@
+"""The way to the worker: started on demand, shared, and replaced when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.worker import wire
+from cloudops_ls.worker.client import WorkerClient, WorkerLostError
+from tests.e2e.processes import gone, needs_proc, workers_of
+
+if TYPE_CHECKING:
+    from cloudops_ls.home import Home
+
+pytestmark = needs_proc
+VERSION = version("cloudops-ls")
+
+
+async def test_one_worker_is_started_on_demand_and_shared(home: Home) -> None:
+    clients = [WorkerClient(home, version=VERSION) for _ in range(4)]
+    assert not workers_of(home)
+    answers = await asyncio.gather(*(client.request(wire.HEALTH) for client in clients))
+    assert all(answer["parts"] for answer in answers)
+    (pid,) = workers_of(home)
+    for client in clients:
+        await client.close()
+    assert not await gone({pid}, 10), "it leaves when idle"
+
+
+async def test_a_killed_worker_fails_what_it_did_and_the_next_request_gets_a_new_one(
+    home: Home,
+) -> None:
+    lost: list[bool] = []
+    client = WorkerClient(home, version=VERSION, on_lost=lambda: lost.append(True))
+    assert await client.request(wire.SEARCH, {"query": "web"}) == []
+    (first,) = workers_of(home)
+    assert client.connected
+
+    os.kill(first, signal.SIGSTOP)
+    waiting = [
+        asyncio.create_task(client.request(wire.SEARCH, {"query": f"web-{number}"}))
+        for number in range(3)
+    ]
+    await asyncio.sleep(0.1)
+    os.kill(first, signal.SIGKILL)
+    for request in waiting:
+        with pytest.raises(WorkerLostError):
+            await asyncio.wait_for(request, 5)
+    assert lost == [True]
+    assert not client.connected
+
+    assert await client.request(wire.SEARCH, {"query": "web"}) == []
+    (second,) = workers_of(home)
+    assert second != first
+    assert lost == [True]
+    await client.close()
+    assert lost == [True], "an end of our own making is no loss"
+
+
+async def test_a_worker_of_another_version_makes_room(home: Home) -> None:
+    lost: list[bool] = []
+    client = WorkerClient(home, version=VERSION)
+    await client.request(wire.HEALTH)
+    (old,) = workers_of(home)
+    await client.close()
+
+    class Newer(WorkerClient):
+        """Takes the second worker that it meets for one of its own version."""
+
+        met: list[int]
+
+        async def _open(self, deadline: float) -> Any:
+            protocol = await super()._open(deadline)
+            self.met = [*getattr(self, "met", []), *workers_of(home)]
+            if len(set(self.met)) > 1:
+                self._version = VERSION
+            return protocol
+
+    newer = Newer(home, version="999", on_lost=lambda: lost.append(True))
+    assert (await newer.request(wire.HEALTH))["parts"]
+    (new,) = workers_of(home)
+    assert new != old
+    assert lost == []
+    await newer.close()
+
+
+async def test_a_worker_that_cannot_start_is_said_at_once(home: Home) -> None:
+    home.log.mkdir()
+    client = WorkerClient(home, version=VERSION)
+    with pytest.raises(CloudOpsError, match="could not start") as caught:
+        await asyncio.wait_for(client.request(wire.HEALTH), 15)
+    assert str(home.log) in str(caught.value)
+    await client.close()
+
+
+async def test_a_closed_client_starts_nothing(home: Home) -> None:
+    client = WorkerClient(home, version=VERSION)
+    await client.notify(wire.CANCEL_SCAN)
+    await client.close()
+    with pytest.raises(CloudOpsError):
+        await client.request(wire.HEALTH)
+    assert not workers_of(home)
+
+
+async def test_a_socket_left_by_a_crash_is_no_obstacle(home: Home) -> None:
+    client = WorkerClient(home, version=VERSION)
+    await client.request(wire.HEALTH)
+    (pid,) = workers_of(home)
+    os.kill(pid, signal.SIGKILL)
+    await gone({pid}, 5)
+    assert wire.socket_path(home).exists()
+    other = WorkerClient(home, version=VERSION)
+    assert (await other.request(wire.HEALTH))["parts"]
+    await client.close()
+    await other.close()
