@@ -154,7 +154,7 @@ def _read_file(home: Home, problems: list[SettingProblem]) -> dict[str, Any]:
     try:
         # Some editors begin a file with a byte order mark, which TOML does not know.
         return tomllib.loads(home.config.read_bytes().decode("utf-8-sig"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except UnicodeDecodeError:
         problems.append(SettingProblem(str(home.config), "", "it is not UTF-8"))
