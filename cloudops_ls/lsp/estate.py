@@ -44,15 +44,21 @@ async def scan_estate(session: Session, scan: ScanEstate) -> dict[str, Any]:
         await session.reload_names()
         work.finish(f"{result['resources']:,} resources")
     if result["problems"]:
-        more = len(result["problems"]) - 1
-        show(
-            session.server,
-            f"The scan found {result['resources']:,} resources, but {result['failed']} listings "
-            f"failed: {result['problems'][0]}"
-            + (f" And {more} more kinds of problem." if more else ""),
-            types.MessageType.Warning,
-        )
+        show(session.server, _complaint(result), types.MessageType.Warning)
     return {"status": "complete" if result["complete"] else "incomplete", **result}
+
+
+def _complaint(result: dict[str, Any]) -> str:
+    """Return what went wrong with a scan, in one message."""
+    first, *others = result["problems"]
+    failed = result["failed"]
+    found = (
+        f"The scan found {result['resources']:,} resources, but {failed:,} of its listings failed"
+        if result["accounts"]
+        else "Nothing could be scanned"
+    )
+    more = f" ({len(others)} more: cloudops-ls status)" if others else ""
+    return f"{found}: {first}{more}"
 
 
 def _report(work: WorkDone, progress: dict[str, Any]) -> None:
