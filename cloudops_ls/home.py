@@ -12,6 +12,8 @@ from cloudops_ls.errors import CloudOpsError
 
 PRIVATE_DIR = 0o700
 PRIVATE_FILE = 0o600
+_LONGEST_RUNTIME = 85
+"""Bytes; with the socket's name it stays below the 104 of ``sockaddr_un`` on macOS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +71,21 @@ class Home:
 
     @property
     def runtime(self) -> Path:
-        """Per-home directory for sockets and locks, short enough for a socket path.
+        """Per-home directory for sockets and locks, short enough for a socket's path.
 
         Below ``XDG_RUNTIME_DIR`` where there is one, else below the temporary directory;
         one per user and home.
         """
         key = hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()[:16]
+        uid = os.getuid() if hasattr(os, "getuid") else 0
+        places = [Path(tempfile.gettempdir()) / f"cloudops-{uid}-{key}"]
+        if os.name == "posix":
+            places.append(Path("/tmp") / f"cloudops-{uid}-{key}")  # noqa: S108 -- mode 0700
         base = os.environ.get("XDG_RUNTIME_DIR")
         if base and Path(base).is_dir():
-            return Path(base) / f"cloudops-{key}"
-        uid = os.getuid() if hasattr(os, "getuid") else 0
-        return Path(tempfile.gettempdir()) / f"cloudops-{uid}-{key}"
+            places.insert(0, Path(base) / f"cloudops-{key}")
+        fitting = (place for place in places if len(os.fsencode(place)) <= _LONGEST_RUNTIME)
+        return next(fitting, places[-1])
 
     def create(self) -> None:
         """Create the directories with mode 0700.

@@ -86,12 +86,12 @@ def spoken(
                 logger.info("%s: %s", handler.__name__, type(error).__name__)
                 show_error(server, error)
                 return {"status": "failed", "error": error.what}
-            except Exception:
+            except Exception as error:
                 logger.exception("%s failed", handler.__name__)
                 show_error(
                     server,
                     CloudOpsError(
-                        "Something went wrong inside CloudOps; your file is unchanged",
+                        f"Something went wrong inside CloudOps ({type(error).__name__})",
                         fix="The CloudOps output log says where; please report it",
                     ),
                 )

@@ -211,3 +211,30 @@ async def test_two_windows_share_one_store(
             return
         await asyncio.sleep(0.05)
     pytest.fail(f"the other window still shows:\n{card}")
+
+
+async def test_cancelling_ends_the_command_and_says_so_in_the_file(editor: Editor) -> None:
+    wait = "aws rds wait db-instance-deleted --db-instance-identifier pg-instance-main1"
+    buffer = editor.open(runbook(wait))
+    editor.answers.append("Run")
+    running = asyncio.create_task(editor.run(buffer, "aws rds"))
+    await editor.until(lambda: "status=running" in buffer.text, "the command is shown as running")
+    outcome = await editor.run(buffer, "aws rds")
+    assert outcome == {"status": "failed", "error": "This command is already running"}
+    editor.cancel_work()
+    result = await asyncio.wait_for(running, 15)
+    assert result["status"] == "cancelled"
+    assert "status=cancelled" in buffer.text
+
+
+async def test_output_streams_into_the_file_where_the_command_has_moved(editor: Editor) -> None:
+    buffer = editor.open(runbook("aws s3 ls s3://acme-prod-backups --recursive"))
+    editor.answers.append("Run")
+    running = asyncio.create_task(editor.run(buffer, "aws s3"))
+    await editor.until(lambda: "status=running" in buffer.text, "the command is shown as running")
+    editor.type(buffer, 0, "Typed meanwhile 🚧\n\n")
+    result = await running
+    assert result["status"] in {"success", "failed"}
+    assert buffer.text.startswith("Typed meanwhile 🚧\n\n# Friday\n\n```sh\n$ aws s3 ls")
+    assert buffer.text.count("output=") == 1
+    assert f"output={result['executionId']} status={result['status']}" in buffer.text
