@@ -30,7 +30,10 @@ def run() -> None:
     try:
         app()
     except CloudOpsError as error:
-        Console(stderr=True, highlight=False, markup=False).print(f"cloudops-ls: {error}")
+        # Not wrapped: paths in it are there to be copied.
+        Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(
+            f"cloudops-ls: {error}"
+        )
         sys.exit(1)
 
 

@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
+from cloudops_ls.cli.tables import print_tables
 from cloudops_ls.composition import connect_worker
 from cloudops_ls.config import load_settings
 from cloudops_ls.home import Home
@@ -70,13 +71,11 @@ def scan(profile: Names = None, region: Names = None, type_: Names = None) -> No
 def status() -> None:
     """Show how well the estate is known and how every part of the store is."""
     home = Home.locate()
-    console = Console()
     health = _ask(home, wire.HEALTH, {})
     parts = Table("part", "state", "", title="Store")
     for part in health["parts"]:
         advice = f" {part['fix']}." if part["fix"] else ""
         parts.add_row(part["name"], part["state"], escape(f"{part['detail']}{advice}"))
-    console.print(parts)
     known = _ask(home, wire.SCAN_STATUS, {})
     scopes = Table("account", "region", "type", "resources", "status", "", title="Estate")
     for scope in known["scopes"]:
@@ -88,13 +87,13 @@ def status() -> None:
             scope["status"],
             escape(scope["error"] or ""),
         )
-    console.print(scopes)
+    print_tables(parts, scopes)
 
 
 def search(query: str, limit: int = 20) -> None:
     """Find resources by name, id, ARN or description."""
     hits = _ask(Home.locate(), wire.SEARCH, {"query": query, "limit": limit})
-    table = Table("name", "type", "account", "region", "state", "found by")
+    table = Table(Column("name", overflow="fold"), "type", "account", "region", "state", "found by")
     for hit in hits:
         one = hit["resource"]
         table.add_row(
@@ -105,7 +104,7 @@ def search(query: str, limit: int = 20) -> None:
             one["state"] or "",
             hit["how"],
         )
-    Console().print(table)
+    print_tables(table)
     if not hits:
         raise typer.Exit(1)
 

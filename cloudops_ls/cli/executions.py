@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
+from cloudops_ls.cli.tables import print_tables
 from cloudops_ls.composition import open_storage
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import Home
@@ -26,7 +26,7 @@ def list_executions(
     limit: Annotated[int, typer.Option(help="At most so many, newest first.")] = 20,
 ) -> None:
     """List executions, newest first."""
-    table = Table("id", "status", "exit", "started", "account", "command")
+    table = Table(Column("id", no_wrap=True), "status", "exit", "started", "account", "command")
     with open_storage(Home.locate()) as storage:
         for one in storage.executions.list(limit=limit):
             table.add_row(
@@ -37,7 +37,7 @@ def list_executions(
                 one.account_id or "",
                 escape(one.command),
             )
-    Console().print(table)
+    print_tables(table)
 
 
 @executions.command("show")

@@ -67,6 +67,7 @@ class NameIndex:
         self._group_fields: list[tuple[str, str]] = []
         # Texts in lower case, two per resource: name at 2n, identifier at 2n + 1.
         self._folded: list[str] = []
+        self._known: frozenset[str] = frozenset()
         self._whole = KeyOrder({}, self._text_of, self._groups, 0)
         self._parts = KeyOrder({}, self._text_of, self._groups, 0)
         self._by_arn: dict[str, int] = {}
@@ -88,6 +89,7 @@ class NameIndex:
         groups = len(index._group_fields)
         index._whole = KeyOrder(whole, index._text_of, index._groups, groups)
         index._parts = KeyOrder(parts, index._text_of, index._groups, groups)
+        index._known = frozenset(index._folded)
         return index
 
     def _add(
@@ -135,7 +137,8 @@ class NameIndex:
         return (self._entry(number) for number in range(len(self._names)))
 
     def __contains__(self, token: object) -> bool:
-        return isinstance(token, str) and next(self._numbers_of(token), None) is not None
+        # Asked for every word of a hovered line: a lookup, not a search.
+        return isinstance(token, str) and (token in self._by_arn or token.lower() in self._known)
 
     def canonical(self, token: str) -> bool:
         """Tell whether ``token`` is the whole name, identifier or ARN of a resource."""

@@ -26,6 +26,8 @@ def visible(text: str, limit: int = DEFAULT_LIMIT) -> str:
     become one space, piled-up combining marks are thinned out, and what is longer than ``limit``
     characters is cut.
     """
+    if len(text) <= limit and text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip(" ")
     # Far more than can be shown is not worth looking at.
     source = text[: limit * 8]
     kept: list[str] = []

@@ -83,7 +83,7 @@ class RunbookDocument(TextDocument):
         self._moved = asyncio.Event()
         self._index = LineIndex(source or "")
         self._parsed: Runbook | None = None
-        self._pending: list[TextEdit] = []
+        self._pending: list[tuple[TextEdit, LineIndex]] = []
         self._anchors: weakref.WeakSet[Anchor] = weakref.WeakSet()
 
     @property
@@ -100,8 +100,8 @@ class RunbookDocument(TextDocument):
         if self._parsed is None or len(self._pending) > _PENDING_EDITS:
             self._parsed = parse(self.source)
         else:
-            for edit in self._pending:
-                self._parsed = reparse(self._parsed, edit)
+            for edit, lines in self._pending:
+                self._parsed = reparse(self._parsed, edit, lines)
         self._pending.clear()
         return self._parsed
 
@@ -154,10 +154,10 @@ class RunbookDocument(TextDocument):
             edit = TextEdit(Span(start, max(start, end)), change.text)
         else:
             edit = _smallest_edit(self.source, change.text)
-        self._source = self.source[: edit.span.start] + edit.new_text + self.source[edit.span.end :]
         self._index = self._index.replace(edit)
+        self._source = self._index.text
         if self._parsed is not None:
-            self._pending.append(edit)
+            self._pending.append((edit, self._index))
         for anchor in list(self._anchors):
             anchor.shift(edit)
         self._moved.set()

@@ -15,8 +15,17 @@ def parse(text: str) -> Runbook:
     return Runbook(lines, matter, read_blocks(lines, matter.first_line if matter else 0))
 
 
-def reparse(previous: Runbook, edit: TextEdit) -> Runbook:
+def reparse(previous: Runbook, edit: TextEdit, lines: LineIndex | None = None) -> Runbook:
     """Return ``parse`` of the text after `edit`, at the cost of what the edit touches.
+
+    Parameters
+    ----------
+    previous
+        The runbook before the edit.
+    edit
+        What changed.
+    lines
+        The lines after the edit, where the caller has them already.
 
     Raises
     ------
@@ -25,7 +34,7 @@ def reparse(previous: Runbook, edit: TextEdit) -> Runbook:
     """
     if not 0 <= edit.span.start <= edit.span.end <= len(previous.text):
         raise ValueError(f"edit at {edit.span} leaves the text")
-    lines = previous.lines.replace(edit)
+    lines = lines or previous.lines.replace(edit)
     matter = read_front_matter(lines)
     first = matter.first_line if matter else 0
     before = previous.front_matter.first_line if previous.front_matter else 0
