@@ -80,7 +80,7 @@ def language_of(content: str) -> str:
     if text.startswith(("{", "[")):
         try:
             json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return "text"
         return "json"
     return "text"
