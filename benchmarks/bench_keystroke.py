@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -112,7 +113,9 @@ def _in_process(console: Console, options: Options, text: str) -> None:
     typing = list(keys(text, *_at("paragraph", WHERE["middle"])))
     for what, work in {
         "code actions": lambda document, here: code_actions(document, types.Range(here, here)),
-        "code lenses": lambda document, _here: code_lenses(document),
+        "code lenses, off the event loop": lambda document, _here: asyncio.run(
+            code_lenses(document)
+        ),
     }.items():
         rows.append(Row(f"{what} of the file, after a key", _after_key(text, typing, work)))
     show(console, f"One key in {len(text) / 1e6:.1f} million characters: text, parse, turn", rows)

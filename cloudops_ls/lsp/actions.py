@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -13,7 +14,8 @@ from cloudops_ls.lsp import command_ids
 if TYPE_CHECKING:
     from cloudops_ls.lsp.documents import RunbookDocument
     from cloudops_ls.lsp.session import Session
-    from cloudops_ls.runbook.model import Command
+    from cloudops_ls.runbook.model import Command, Runbook
+    from cloudops_ls.runbook.text import Encoding
 
 _TITLE_LENGTH = 60
 
@@ -45,7 +47,7 @@ def code_actions(
         ask = types.Command(
             title="Ask CloudOps again" if answered else "Ask CloudOps",
             command=command_ids.SEND_PARAGRAPH,
-            arguments=[_place(document, turn.span.start)],
+            arguments=[_place(document.uri, document.position(turn.span.start))],
         )
         actions.append(
             types.CodeAction(title=ask.title, kind=types.CodeActionKind.QuickFix, command=ask)
@@ -53,18 +55,23 @@ def code_actions(
     return actions
 
 
-def code_lenses(document: RunbookDocument) -> list[types.CodeLens]:
+async def code_lenses(document: RunbookDocument) -> list[types.CodeLens]:
     """Return one unresolved lens per command; risk is added when it comes into view."""
-    return [
-        types.CodeLens(
-            range=document.range(command.span),
-            data={
-                "place": {**_place(document, command.span.start), "text": command.text},
-                "executed": command.output.status if command.output is not None else None,
-            },
+    # Reading all commands of a large file takes a while, and keys typed meanwhile come first.
+    return await asyncio.to_thread(_lenses, document.uri, document.runbook, document.encoding)
+
+
+def _lenses(uri: str, runbook: Runbook, encoding: Encoding) -> list[types.CodeLens]:
+    lenses = []
+    for command in runbook.commands:
+        start = types.Position(*runbook.lines.position(command.span.start, encoding))
+        end = types.Position(*runbook.lines.position(command.span.end, encoding))
+        status = command.output.status if command.output is not None else None
+        place = {**_place(uri, start), "text": command.text}
+        lenses.append(
+            types.CodeLens(types.Range(start, end), data={"place": place, "executed": status})
         )
-        for command in document.runbook.commands
-    ]
+    return lenses
 
 
 async def resolve_lens(session: Session, lens: types.CodeLens) -> types.CodeLens:
@@ -100,13 +107,17 @@ def _run(document: RunbookDocument, command: Command) -> types.Command:
     return types.Command(
         title=f"Run: {text}",
         command=command_ids.EXECUTE_COMMAND,
-        arguments=[{**_place(document, command.span.start), "text": command.text}],
+        arguments=[
+            {
+                **_place(document.uri, document.position(command.span.start)),
+                "text": command.text,
+            }
+        ],
     )
 
 
-def _place(document: RunbookDocument, offset: int) -> dict[str, Any]:
-    position = document.position(offset)
+def _place(uri: str, position: types.Position) -> dict[str, Any]:
     return {
-        "uri": document.uri,
+        "uri": uri,
         "position": {"line": position.line, "character": position.character},
     }

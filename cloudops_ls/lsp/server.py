@@ -175,7 +175,7 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
         from cloudops_ls.lsp.actions import code_lenses
 
         document = session.document(params.text_document.uri)
-        return code_lenses(document) if document else None
+        return await code_lenses(document) if document else None
 
     @server.feature(types.CODE_LENS_RESOLVE)
     async def code_lens_resolve(lens: types.CodeLens) -> types.CodeLens:
