@@ -10,6 +10,7 @@ import pytest
 from cloudops_ls.home import Home
 from cloudops_ls.storage.keys import KeyRing
 from cloudops_ls.storage.service import StorageService
+from tests.storage.samples import FAST_SCRYPT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,7 +56,8 @@ def store(
     environment: dict[str, str], home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[StorageService]:
     monkeypatch.setenv("XDG_RUNTIME_DIR", environment["XDG_RUNTIME_DIR"])
-    with StorageService.open(home, keys=KeyRing(home, environ=environment)) as opened:
+    ring = KeyRing(home, environ=environment, scrypt=FAST_SCRYPT)
+    with StorageService.open(home, keys=ring) as opened:
         yield opened
 
 

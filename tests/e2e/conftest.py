@@ -14,8 +14,10 @@ import pytest
 from cloudops_ls.demo.cloud import PRODUCTION, DemoCloud, aws_free_environment
 from cloudops_ls.demo.estate import fill
 from cloudops_ls.home import Home
+from cloudops_ls.storage.keys import KeyRing
 from tests.e2e.editor import Editor
 from tests.e2e.profiles import NEOVIM, VSCODE
+from tests.storage.samples import FAST_SCRYPT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -73,6 +75,10 @@ def scanned(cloud: DemoCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "home").mkdir(mode=0o700)
     (root / "home" / "config.toml").write_text(_CONFIG)
     environment = _environment(cloud, root)
+    # The passphrase's cost in time is tested elsewhere; here every process would pay it.
+    made = Home(root / "home")
+    made.data.mkdir(mode=0o700)
+    KeyRing(made, environ=environment, scrypt=FAST_SCRYPT).open()
     subprocess.run(
         [sys.executable, "-m", "cloudops_ls", "scan"],
         env=environment,

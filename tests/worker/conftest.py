@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudops_ls.home import Home
+from cloudops_ls.storage.keys import KeyRing
 from tests.e2e.processes import gone, workers_of
+from tests.storage.samples import FAST_SCRYPT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,6 +34,7 @@ async def home(
     home = Home(root / "home")
     home.create()
     home.config.write_text("[worker]\nidle_seconds = 1\n")
+    KeyRing(home, scrypt=FAST_SCRYPT).open()
     yield home
     for pid in workers_of(home):
         os.kill(pid, signal.SIGKILL)
