@@ -185,6 +185,7 @@ async def test_a_whole_session_leaves_nothing_readable(
         # The worker dies, another one scans
         os.kill(worker, signal.SIGKILL)
         await gone({worker}, 5)
+        await editor.until(lambda: "process stopped" in editor.said(), "the loss was noticed")
         scan = await editor.execute("cloudops.scanEstate", {"profiles": ["production", "twice"]})
         assert scan["resources"] > 20
         (second,) = workers_of(home)
