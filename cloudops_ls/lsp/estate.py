@@ -81,7 +81,7 @@ async def sync_status(session: Session) -> dict[str, Any]:
 
 
 async def search_resources(session: Session, search: SearchResources) -> list[dict[str, Any]]:
-    """Search the estate; by name alone while the worker cannot be reached."""
+    """Search the estate in the worker, best first; see ``EstateStorage.search``."""
     params = {"query": search.query, "filters": search.filters, "limit": search.limit}
     hits: list[dict[str, Any]] = await session.worker.request(wire.SEARCH, params)
     return hits
