@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cloudops_ls.commands.shell import ShellSyntaxError, split
@@ -133,6 +133,7 @@ ANYTHING = st.text(
 
 @pytest.mark.parametrize("shell", SHELLS)
 @settings(max_examples=400, deadline=None)
+@example("\\\n")
 @given(text=ANYTHING)
 def test_any_accepted_text_means_the_same_to_a_real_shell(shell: str, text: str) -> None:
     text = "w " + text
@@ -140,7 +141,7 @@ def test_any_accepted_text_means_the_same_to_a_real_shell(shell: str, text: str)
         words = split(text)
     except ShellSyntaxError:
         return
-    assert list(words.argv) == as_shell_sees(shell, text.rstrip("\n"))
+    assert list(words.argv) == as_shell_sees(shell, text)
 
 
 @settings(max_examples=300, deadline=None)
