@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env test lint demo demo-check bench lock clean
+.PHONY: env test lint demo demo-check bench lock upgrade clean
 
 env: $(READY)
 
@@ -33,9 +33,14 @@ lint: env
 bench: env
 	$(BIN)/python -m benchmarks
 
+COMPILE := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header -q -o requirements.lock
+
 lock: env
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --upgrade -q -o requirements.lock
+	$(COMPILE)
+
+upgrade: env
+	$(COMPILE) --upgrade
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
