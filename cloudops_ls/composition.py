@@ -160,6 +160,9 @@ def worker_service(
     from cloudops_ls.storage.estate_index import VectorSettings
     from cloudops_ls.storage.service import StorageService
     from cloudops_ls.storage.vectors.engines import Engine
+    from cloudops_ls.worker.commands_part import CommandsPart
+    from cloudops_ls.worker.estate_part import EstatePart
+    from cloudops_ls.worker.index_part import IndexPart
     from cloudops_ls.worker.service import WorkerService
 
     catalog = Catalog.load()
@@ -175,7 +178,15 @@ def worker_service(
     sessions = SessionFactory()
     scanner = Scanner(sessions, catalog, storage.estate, workers=settings.estate.concurrency)
     checker = CommandChecker(CommandParser(), Classifier(), storage.estate.find)
-    service = WorkerService(storage, sessions, scanner, checker, notify)
+    index = IndexPart(storage, notify)
+    service = WorkerService(
+        storage,
+        [
+            index,
+            EstatePart(storage, scanner, index, notify),
+            CommandsPart(storage, sessions, checker),
+        ],
+    )
     service.start()
     return service
 

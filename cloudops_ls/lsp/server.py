@@ -13,14 +13,12 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from cloudops_ls.logs import logger
-from cloudops_ls.lsp import command_ids
-from cloudops_ls.lsp.guard import quiet, spoken
+from cloudops_ls.lsp.commands import register_commands
+from cloudops_ls.lsp.guard import quiet
 from cloudops_ls.lsp.protocol import CloudOpsProtocol
 from cloudops_ls.lsp.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from pygls.exceptions import PyglsError
 
     from cloudops_ls.lsp.dependencies import Dependencies
@@ -52,7 +50,7 @@ def create_server(dependencies: Dependencies, *, version: str) -> LanguageServer
     session = Session(server, dependencies)
     _register_lifecycle(server, session)
     _register_language_features(server, session)
-    _register_commands(server, session)
+    register_commands(server, session)
     return server
 
 
@@ -182,79 +180,3 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
         from cloudops_ls.lsp.actions import resolve_lens
 
         return await quiet(resolve_lens)(session, lens) or lens
-
-
-def _register_commands(server: LanguageServer, session: Session) -> None:
-    def command(name: str) -> Callable[[Callable[..., Awaitable[Any]]], None]:
-        def register(handler: Callable[..., Awaitable[Any]]) -> None:
-            async def settled(*arguments: Any) -> Any:
-                from cloudops_ls.worker.client import WorkerLostError
-
-                await session.settled()
-                try:
-                    return await handler(*arguments)
-                except WorkerLostError as error:
-                    if not session.worker_loss_told:
-                        raise
-                    # One event, one message.
-                    return {"status": "failed", "error": error.what}
-
-            server.command(name)(spoken(server)(settled))
-
-        return register
-
-    @command(command_ids.SEND_PARAGRAPH)
-    async def send_paragraph(*arguments: Any) -> Any:
-        from cloudops_ls.lsp import arguments as given
-        from cloudops_ls.lsp.asking import send_paragraph
-
-        place = given.read(given.Place, command_ids.SEND_PARAGRAPH, arguments)
-        return await send_paragraph(session, place)
-
-    @command(command_ids.EXECUTE_COMMAND)
-    async def execute_command(*arguments: Any) -> Any:
-        from cloudops_ls.lsp import arguments as given
-        from cloudops_ls.lsp.executing import execute_command
-
-        place = given.read(given.Place, command_ids.EXECUTE_COMMAND, arguments)
-        return await execute_command(session, place)
-
-    @command(command_ids.COPY_COMMAND)
-    async def copy_command(*arguments: Any) -> Any:
-        from cloudops_ls.lsp import arguments as given
-        from cloudops_ls.lsp.guard import show
-
-        # Clients with a clipboard handle this id themselves; a server has none.
-        text = given.read(given.CopyCommand, command_ids.COPY_COMMAND, arguments).text
-        show(server, text)
-        return {"text": text}
-
-    @command(command_ids.SCAN_ESTATE)
-    async def scan_estate(*arguments: Any) -> Any:
-        from cloudops_ls.lsp import arguments as given
-        from cloudops_ls.lsp.estate import scan_estate
-
-        scan = given.read(given.ScanEstate, command_ids.SCAN_ESTATE, arguments)
-        return await scan_estate(session, scan)
-
-    @command(command_ids.SYNC_STATUS)
-    async def sync_status(*_arguments: Any) -> Any:
-        from cloudops_ls.lsp.estate import sync_status
-
-        return await sync_status(session)
-
-    @command(command_ids.SEARCH_RESOURCES)
-    async def search_resources(*arguments: Any) -> Any:
-        from cloudops_ls.lsp import arguments as given
-        from cloudops_ls.lsp.estate import search_resources
-
-        search = given.read(given.SearchResources, command_ids.SEARCH_RESOURCES, arguments)
-        return await search_resources(session, search)
-
-    @command(command_ids.RESOURCE_DETAILS)
-    async def resource_details(*arguments: Any) -> Any:
-        from cloudops_ls.lsp import arguments as given
-        from cloudops_ls.lsp.estate import resource_details
-
-        details = given.read(given.ResourceDetails, command_ids.RESOURCE_DETAILS, arguments)
-        return await resource_details(session, details)

@@ -1,0 +1,90 @@
+"""The worker's part for commands: check one offline, in the account that it would act in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cloudops_ls.commands.model import CommandContext
+from cloudops_ls.storage.records import AccountRecord
+from cloudops_ls.worker import wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cloudops_ls.aws.sessions import SessionFactory
+    from cloudops_ls.commands.check import CommandChecker
+    from cloudops_ls.storage.service import StorageService
+
+
+class CommandsPart:
+    """Validates and classifies commands; runs none.
+
+    Parameters
+    ----------
+    storage
+        The store, for the accounts that are known.
+    sessions, checker
+        AWS sessions and the command checker; both thread-safe.
+    """
+
+    def __init__(
+        self, storage: StorageService, sessions: SessionFactory, checker: CommandChecker
+    ) -> None:
+        self._storage = storage
+        self._sessions = sessions
+        self._checker = checker
+        self.methods: Mapping[str, Callable[[dict[str, Any]], Any]] = {wire.CHECK: self.check}
+
+    @property
+    def busy(self) -> bool:
+        """A check is short, and somebody waits for it."""
+        return False
+
+    def start(self) -> None:
+        """Nothing runs unasked."""
+
+    def abandon(self) -> None:
+        """Nothing is under way that outlives its caller."""
+
+    def close(self) -> None:
+        """Drop the AWS sessions."""
+        self._sessions.close()
+
+    def check(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Validate and classify one command; runs nothing.
+
+        Returns
+        -------
+        dict
+            ``command``: a ``CheckedCommand``; ``environment``: variables it needs to run.
+        """
+        text, identify = str(params["text"]), bool(params.get("identify"))
+        context = CommandContext(
+            profile=str(params["profile"]), region=params.get("region") or None
+        )
+        checked = self._checker.check(text, self._placed(context, identify=identify))
+        if checked.profile is not None and checked.profile != context.profile:
+            # The command names another profile, and with it another account.
+            context = context.model_copy(update={"profile": checked.profile})
+            checked = self._checker.check(text, self._placed(context, identify=identify))
+        return {
+            "command": checked.model_dump(mode="json"),
+            "environment": self._sessions.environment(),
+        }
+
+    def _placed(self, context: CommandContext, *, identify: bool) -> CommandContext:
+        """Add the account that the context's profile acts in, as far as it is known."""
+        account = self._account_of(str(context.profile), identify=identify)
+        if account is None:
+            return context
+        return context.model_copy(
+            update={"account_id": account.account_id, "account_alias": account.alias}
+        )
+
+    def _account_of(self, profile: str, *, identify: bool) -> AccountRecord | None:
+        """Return a profile's account, from the store or, when asked to, from AWS itself."""
+        if identify:
+            identity = self._sessions.identity(profile)
+            return AccountRecord(account_id=identity.account_id, alias=identity.alias)
+        accounts = self._storage.estate.accounts()
+        return next((account for account in accounts if profile in account.profiles), None)
