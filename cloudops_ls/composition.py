@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cloudops_ls.assistant.base import Assistant
     from cloudops_ls.commands.approval import ApprovalBook
     from cloudops_ls.commands.model import CheckedCommand
+    from cloudops_ls.commands.policy_file import PolicyFile
     from cloudops_ls.config import SettingProblem, Settings
     from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.names import NameIndex
@@ -129,9 +130,17 @@ def language_server_dependencies(home: Home) -> Dependencies:
         build_assistant=build_assistant,
         build_names=names,
         build_approvals=approvals,
+        open_policy=lambda: open_policy(home),
         undo_of=undo_of,
         load_catalog=catalog,
     )
+
+
+def open_policy(home: Home) -> PolicyFile:
+    """Return the reader of the home's policy file; nothing is read yet."""
+    from cloudops_ls.commands.policy_file import PolicyFile
+
+    return PolicyFile(home.policy)
 
 
 def open_storage(home: Home) -> StorageService:

@@ -40,6 +40,11 @@ class Home:
         return self.root / "config.toml"
 
     @property
+    def policy(self) -> Path:
+        """Rules on what may run; missing for most users."""
+        return self.root / "policy.toml"
+
+    @property
     def data(self) -> Path:
         """Directory of everything encrypted."""
         return self.root / "data"

@@ -113,8 +113,12 @@ class CheckedCommand(_Frozen):
     reveals_secret: bool
     """The output holds credentials or plaintext."""
     risk: Risk
+    calls: tuple[str, ...] = ()
+    """API calls that it makes, as ``rds:StopDBInstance``; several for the CLI's own commands."""
     resources: tuple[str, ...] = ()
     """ARNs of the known resources that the parameters name."""
+    unresolved: tuple[str, ...] = ()
+    """Values that name a resource the estate does not know."""
     files: tuple[FileReference, ...] = ()
     """Local files and URLs it would use; each needs the operator's word."""
     problems: tuple[Problem, ...] = ()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cloudops_ls.assistant.base import Assistant
     from cloudops_ls.commands.approval import ApprovalBook
     from cloudops_ls.commands.model import CheckedCommand
+    from cloudops_ls.commands.policy_file import PolicyFile
     from cloudops_ls.config import SettingProblem, Settings
     from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.names import NameIndex
@@ -52,6 +53,8 @@ class Dependencies:
         Builds the name index from stored rows; blocking.
     build_approvals
         Makes the book that holds confirmations between question and run.
+    open_policy
+        Makes the reader of the operator's policy file.
     undo_of
         Returns the inverse of a command on resources, None where there is no true one.
     load_catalog
@@ -65,5 +68,6 @@ class Dependencies:
     build_assistant: Callable[[Settings], Assistant]
     build_names: Callable[[Iterable[Any]], NameIndex]
     build_approvals: Callable[[], ApprovalBook]
+    open_policy: Callable[[], PolicyFile]
     undo_of: Callable[[CheckedCommand, Sequence[Resource], Catalog], str | None]
     load_catalog: Callable[[], Catalog]

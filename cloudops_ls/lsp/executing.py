@@ -12,6 +12,7 @@ from lsprotocol import types
 
 from cloudops_ls.commands.approval import approval_digest
 from cloudops_ls.commands.environment import command_environment
+from cloudops_ls.commands.policy import Decision
 from cloudops_ls.commands.run import Chunk, Finished, RunError, run
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.logs import logger
@@ -80,6 +81,13 @@ async def execute_command(session: Session, place: Place) -> dict[str, Any]:
     try:
         checked = await check(session, document, command.text, identify=True)
         resources, undo = await _affected(session, checked.command)
+        verdict = await session.decide(checked.command, resources)
+        if verdict.decision is Decision.DENY:
+            raise CloudOpsError(
+                f"The policy does not let this command run: {verdict.reason}",
+                where=f"{session.home.policy}, {verdict.rule or 'as a whole'}",
+                fix="cloudops-ls policy test '<command>' explains it",
+            )
         approval = await confirm(session, document, version, checked.command, resources, undo)
         if approval is None:
             return {"status": "refused"}

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from cloudops_ls.assistant.base import Assistant
     from cloudops_ls.commands.approval import ApprovalBook
     from cloudops_ls.commands.model import CheckedCommand
+    from cloudops_ls.commands.policy import Verdict
+    from cloudops_ls.commands.policy_file import PolicyFile
     from cloudops_ls.config import Settings
     from cloudops_ls.home import Home
     from cloudops_ls.lsp.dependencies import Dependencies
@@ -82,6 +84,7 @@ class Session:
         self.kept_replies: dict[tuple[str, str], KeptReply] = {}
         """Answers whose place in the file was gone, by conversation and prompt."""
         self._approvals: ApprovalBook | None = None
+        self._policy: PolicyFile | None = None
         self.work: set[asyncio.Event] = set()
         """Cancel events of what is under way; set when the server shuts down."""
         self.unrecorded: set[str] = set()
@@ -266,6 +269,12 @@ class Session:
         if self._approvals is None:
             self._approvals = self._dependencies.build_approvals()
         return self._approvals
+
+    async def decide(self, checked: CheckedCommand, resources: Sequence[Resource]) -> Verdict:
+        """Return what the policy file, as it is now, says about a command on ``resources``."""
+        if self._policy is None:
+            self._policy = self._dependencies.open_policy()
+        return await asyncio.to_thread(self._policy.decide, checked, resources)
 
     def undo_of(self, checked: CheckedCommand, resources: Sequence[Resource]) -> str | None:
         """Return the command that takes back what ``checked`` does, where there is one."""
