@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env test lint demo demo-check bench lock upgrade clean
+.PHONY: env test faults lint demo demo-check bench lock upgrade clean
 
 env: $(READY)
 
@@ -23,6 +23,10 @@ demo-check: env
 
 test: env lint
 	$(BIN)/python -m pytest --cov --cov-report=term -n 2 --dist loadgroup
+
+# kill -9 and power cuts at 200 random points, damage, full and read-only disks: one table.
+faults: env
+	CLOUDOPS_FAULT_POINTS=200 $(BIN)/python -m pytest -q -p tests.faults.table tests/faults
 
 lint: env
 	$(BIN)/ruff format --check .

@@ -1,0 +1,24 @@
+"""The suite proves itself: with a fault put in on purpose it turns red."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .harness import campaign
+from .store import SYNCHRONOUS_OFF
+from .store_workloads import ChatWorkload, ExecutionWorkload, SyncWorkload
+from .workload import ACKNOWLEDGE_FIRST
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .workload import Workload
+
+
+@pytest.mark.parametrize("workload", [SyncWorkload(), ChatWorkload(), ExecutionWorkload()])
+@pytest.mark.parametrize("switch", [ACKNOWLEDGE_FIRST, SYNCHRONOUS_OFF])
+def test_a_fault_on_purpose_is_noticed(workload: Workload, switch: str, tmp_path: Path) -> None:
+    tally = campaign(workload, tmp_path, 20, switches=[switch], until_red=True)
+    assert tally.lost, str(tally)
