@@ -65,6 +65,11 @@ class Home:
         return self.data / "metadata" / "sync_status.json"
 
     @property
+    def audit_head(self) -> Path:
+        """Number and digest of the audit log's last entry, signed; no estate data."""
+        return self.data / "metadata" / "audit_head.json"
+
+    @property
     def log(self) -> Path:
         """The worker's log; holds no estate data (see ``logs``)."""
         return self.root / "worker.log"

@@ -22,10 +22,11 @@ app = typer.Typer(
 
 def run() -> None:
     """Run the command line; expected failures are one message and exit code 1."""
-    from cloudops_ls.cli import demo, estate, executions
+    from cloudops_ls.cli import audit, demo, estate, executions
 
     estate.register(app)
     executions.register(app)
+    audit.register(app)
     demo.register(app)
     try:
         app()

@@ -1,4 +1,4 @@
-"""The log of commands that were run."""
+"""The log of commands that were run; every step is audited in the transaction that stores it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, insert, or_, select, update
 
+from cloudops_ls.storage.audit_chain import AuditEvent
 from cloudops_ls.storage.chat import ensure_conversation
+from cloudops_ls.storage.execution_outputs import add_output, output_digest, output_of
 from cloudops_ls.storage.processes import ProcessIdentity
 from cloudops_ls.storage.records import Execution, ExecutionStatus, now
-from cloudops_ls.storage.tables import ExecutionOutputRow, ExecutionRow, MessageRow
+from cloudops_ls.storage.tables import ExecutionRow, MessageRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
     from sqlalchemy import Connection
 
+    from cloudops_ls.storage.audit import AuditLog, AuditTransaction
     from cloudops_ls.storage.database import Database
 
 UNSEEN_END = "The process that watched this command ended before the command did."
@@ -25,17 +28,19 @@ UNSEEN_END = "The process that watched this command ended before the command did
 class ExecutionLog:
     """Every execution, from approval to end; the calling process owns those it creates."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, audit: AuditLog) -> None:
         self._database = database
+        self._audit = audit
 
     def create(self, execution: Execution) -> Execution:
-        """Record a new execution, owned by this process.
+        """Record an approved execution, owned by this process.
 
         Its conversation is created where it is not stored yet; a ``message_id`` that is not
         stored is dropped.
         """
         owner = ProcessIdentity.current()
-        with self._database.write() as connection:
+        with self._audit.transaction() as audit:
+            connection = audit.connection
             if execution.conversation_id is not None:
                 ensure_conversation(self._database, connection, execution.conversation_id, now())
             if execution.message_id is not None and not _has_message(
@@ -52,7 +57,20 @@ class ExecutionLog:
                     owner_started=owner.started,
                 )
             )
-            _add_output(connection, execution.id, execution.output)
+            add_output(connection, execution.id, execution.output)
+            audit.append(
+                AuditEvent.APPROVED,
+                execution_id=execution.id,
+                details={
+                    "argv": list(execution.argv),
+                    "profile": execution.profile,
+                    "region": execution.region,
+                    "account_id": execution.account_id,
+                    "approval_digest": execution.approval_digest,
+                    "conversation_id": execution.conversation_id,
+                    **execution.metadata,
+                },
+            )
         return execution
 
     def update(
@@ -76,7 +94,8 @@ class ExecutionLog:
             It is over, and ``status`` says otherwise. Only ``unknown`` may be corrected, by an
             owner that was thought to be gone.
         """
-        with self._database.write() as connection:
+        with self._audit.transaction() as audit:
+            connection = audit.connection
             before = _execution(_row(connection, execution_id))
             changes: dict[str, Any] = {}
             if status is not None and status is not before.status:
@@ -97,7 +116,9 @@ class ExecutionLog:
                 connection.execute(
                     update(ExecutionRow).where(ExecutionRow.id == execution_id).values(changes)
                 )
-            return _execution(_row(connection, execution_id), _output(connection, execution_id))
+            if "status" in changes:
+                _audit_step(audit, execution_id, ExecutionStatus(changes["status"]), exit_status)
+            return _execution(_row(connection, execution_id), output_of(connection, execution_id))
 
     def append_output(self, execution_id: str, text: str) -> None:
         """Add a piece of output; it is durable when this returns.
@@ -109,7 +130,7 @@ class ExecutionLog:
         """
         with self._database.write() as connection:
             _row(connection, execution_id)
-            _add_output(connection, execution_id, text)
+            add_output(connection, execution_id, text)
 
     def get(self, execution_id: str) -> Execution | None:
         """Return an execution with its whole output, or None."""
@@ -117,7 +138,7 @@ class ExecutionLog:
             row = connection.execute(
                 select(ExecutionRow).where(ExecutionRow.id == execution_id)
             ).one_or_none()
-            return None if row is None else _execution(row, _output(connection, execution_id))
+            return None if row is None else _execution(row, output_of(connection, execution_id))
 
     def recover(self) -> list[Execution]:
         """Mark unfinished executions of processes that are gone as ``unknown``; return them."""
@@ -132,7 +153,8 @@ class ExecutionLog:
         ]
         if not orphans:
             return []
-        with self._database.write() as connection:
+        with self._audit.transaction() as audit:
+            connection = audit.connection
             # Asked again within the transaction: another process may have recovered them.
             changed = connection.execute(
                 update(ExecutionRow)
@@ -140,7 +162,10 @@ class ExecutionLog:
                 .values(status=ExecutionStatus.UNKNOWN.value, error=UNSEEN_END, completed_at=now())
                 .returning(ExecutionRow.id)
             ).scalars()
-            return [_execution(_row(connection, found)) for found in changed.all()]
+            recovered = [_execution(_row(connection, found)) for found in changed.all()]
+            for execution in recovered:
+                _audit_step(audit, execution.id, execution.status, None)
+            return recovered
 
     def list(
         self, conversation_id: str | None = None, *, limit: int | None = None
@@ -170,23 +195,25 @@ def _row(connection: Connection, execution_id: str) -> Row[Any]:
     return row
 
 
+def _audit_step(
+    audit: AuditTransaction, execution_id: str, status: ExecutionStatus, exit_status: int | None
+) -> None:
+    if status is ExecutionStatus.RUNNING:
+        audit.append(AuditEvent.STARTED, execution_id=execution_id)
+        return
+    details: dict[str, JsonValue] = {
+        "status": status.value,
+        "exit_status": exit_status,
+        "output_digest": output_digest(audit.connection, execution_id),
+    }
+    unseen = status is ExecutionStatus.UNKNOWN
+    event = AuditEvent.UNSEEN if unseen else AuditEvent.ENDED
+    audit.append(event, execution_id=execution_id, details=details)
+
+
 def _has_message(connection: Connection, message_id: str) -> bool:
     found = connection.execute(select(MessageRow.seq).where(MessageRow.id == message_id)).first()
     return found is not None
-
-
-def _add_output(connection: Connection, execution_id: str, text: str) -> None:
-    if text:
-        connection.execute(insert(ExecutionOutputRow).values(execution_id=execution_id, text=text))
-
-
-def _output(connection: Connection, execution_id: str) -> str:
-    pieces = (
-        select(ExecutionOutputRow.text)
-        .where(ExecutionOutputRow.execution_id == execution_id)
-        .order_by(ExecutionOutputRow.seq)
-    )
-    return "".join(connection.execute(pieces).scalars())
 
 
 def _execution(row: Row[Any], output: str = "") -> Execution:

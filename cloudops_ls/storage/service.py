@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.storage.audit import AuditLog
 from cloudops_ls.storage.chat import ChatStorage
 from cloudops_ls.storage.database import Database
 from cloudops_ls.storage.estate import EstateStorage
@@ -33,6 +34,8 @@ class StorageService:
         Resources, accounts and search.
     executions
         The log of commands that were run.
+    audit
+        Who decided and ran what, chained so that tampering shows.
     index
         The search index, where the service was opened with one; empty until its ``rebuild``.
     sync
@@ -48,7 +51,8 @@ class StorageService:
         self.chat = ChatStorage(database)
         self.index = index
         self.estate = EstateStorage(database, index)
-        self.executions = ExecutionLog(database)
+        self.audit = AuditLog(database, home)
+        self.executions = ExecutionLog(database, self.audit)
         self.sync = SyncState(database, home)
 
     @classmethod

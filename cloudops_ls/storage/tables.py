@@ -122,6 +122,32 @@ class ExecutionOutputRow(Base):
     text: Mapped[str]
 
 
+class AuditRow(Base):
+    """One link of the audit log's chain; never changed or removed (triggers refuse both)."""
+
+    __tablename__ = "audit"
+
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    at: Mapped[str]
+    """ISO 8601, as it was digested."""
+    event: Mapped[str]
+    actor: Mapped[str]
+    execution_id: Mapped[str | None] = mapped_column(index=True)
+    details: Mapped[str]
+    """JSON."""
+    previous: Mapped[str]
+    digest: Mapped[str]
+
+
+class AuditSealRow(Base):
+    """The key that signs the record of the audit log's end; one row."""
+
+    __tablename__ = "audit_seal"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    key: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class ResourceRow(Base):
     """One resource: what is looked up in columns, the whole record as JSON."""
 

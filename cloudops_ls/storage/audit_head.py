@@ -1,0 +1,114 @@
+"""The witness of the audit log's end: a small file beside the database, signed.
+
+A chain of digests cannot tell that its last entries were cut off. So the last entry's number and
+digest are kept in a file, under a key that lies in the encrypted database. Before an entry is
+committed it is announced here as the next one, and confirmed afterwards: after a crash in between,
+the table ends with either, and both are fine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.home import PRIVATE_FILE
+from cloudops_ls.storage.audit_chain import GENESIS
+from cloudops_ls.storage.key_record import sync_directory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Link(BaseModel):
+    """One entry, as far as the next one needs it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seq: int
+    digest: str
+
+
+FIRST = Link(seq=0, digest=GENESIS)
+"""What stands before the first entry."""
+
+
+class Head(BaseModel):
+    """What the table must end with: ``last``, or ``announced`` where there is one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    last: Link
+    announced: Link | None = None
+
+    def allows(self, tail: Link) -> bool:
+        """Whether a table that ends with ``tail`` lost nothing and gained nothing."""
+        return tail in (self.last, self.announced)
+
+
+class _SignedHead(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    format: int = 1
+    head: Head
+    signature: str
+
+
+class HeadFile:
+    """Reads and writes the head record.
+
+    Parameters
+    ----------
+    path
+        The file; its directory must exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self, key: bytes) -> Head | None:
+        """Return the head, None when the file is missing, damaged or signed with another key."""
+        try:
+            signed = _SignedHead.model_validate_json(self._path.read_bytes())
+        except (OSError, ValidationError):
+            return None
+        if not hmac.compare_digest(signed.signature, _signature(key, signed.head)):
+            return None
+        return signed.head
+
+    def write(self, key: bytes, head: Head) -> None:
+        """Replace the file, durably and whole.
+
+        Raises
+        ------
+        CloudOpsError
+            It cannot be written.
+        """
+        signed = _SignedHead(head=head, signature=_signature(key, head))
+        temporary = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(signed.model_dump_json().encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._path)
+            sync_directory(self._path.parent)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise CloudOpsError(
+                f"The audit log cannot be written: {error.strerror}",
+                where=str(self._path),
+                fix="Make the directory writable and free some space; nothing runs unrecorded",
+            ) from error
+
+
+def _signature(key: bytes, head: Head) -> str:
+    return hmac.new(key, head.model_dump_json().encode(), hashlib.sha256).hexdigest()
