@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import textwrap
+import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from qdrant_client import QdrantClient
 
 from cloudops_ls.storage.vectors import directory as directories
 from cloudops_ls.storage.vectors.directory import MemoryDirectory, memory_backed
@@ -22,7 +26,10 @@ from cloudops_ls.storage.vectors.index import (
     VectorIndex,
     VectorPoint,
 )
+from cloudops_ls.storage.vectors.server import QdrantServer
 from cloudops_ls.storage.vectors.sparse import FastembedEncoder, QdrantEncoder, SparseEncoder
+
+from .qdrant_server import QdrantTestServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,13 +41,40 @@ needs_memory = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(params=[pytest.param("edge", marks=needs_memory), "memory"])
+REAL_SERVER = "CLOUDOPS_TEST_QDRANT_URL"
+"""A Qdrant server to test against; ``CLOUDOPS_TEST_QDRANT_API_KEY`` goes with it."""
+needs_server = pytest.mark.skipif(
+    REAL_SERVER not in os.environ,
+    reason=f"{REAL_SERVER} is not set: no real Qdrant server to test the server engine against",
+)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("edge", marks=needs_memory),
+        "memory",
+        "server over loopback",
+        pytest.param("real server", marks=needs_server),
+    ]
+)
 def index(request: pytest.FixtureRequest) -> Iterator[VectorIndex]:
-    opened = open_index(Engine(request.param), SPEC, expected=100)
-    assert opened.index.name == request.param
-    assert opened.note is None
-    yield opened.index
-    opened.index.close()
+    with contextlib.ExitStack() as stack:
+        server = None
+        if request.param == "server over loopback":
+            running = stack.enter_context(QdrantTestServer(api_key="key"))
+            server = QdrantServer(running.url, "ours", api_key="key")
+        elif request.param == "real server":
+            prefix = f"cloudops_ls_test_{uuid.uuid4().hex}_"
+            key = os.environ.get("CLOUDOPS_TEST_QDRANT_API_KEY")
+            server = QdrantServer(os.environ[REAL_SERVER], "ours", api_key=key, prefix=prefix)
+            client = QdrantClient(url=server.url, api_key=key)
+            stack.callback(client.delete_collection, f"{prefix}{SPEC.name}_{SPEC.dim}")
+        engine = Engine("server" if server else request.param)
+        opened = open_index(engine, SPEC, expected=100, server=server)
+        assert opened.index.name == engine.value
+        assert opened.note is None
+        stack.callback(opened.index.close)
+        yield opened.index
 
 
 @pytest.fixture(params=[QdrantEncoder, FastembedEncoder])
@@ -131,6 +165,18 @@ def test_deleted_points_are_gone_and_unknown_ones_ignored(index: VectorIndex) ->
     index.delete(["never", "0"])
     assert index.count() == 1
     assert _keys(index, "thing") == ["449"]
+
+
+def test_versions_tell_what_each_point_was_made_from(index: VectorIndex) -> None:
+    assert dict(index.versions()) == {}
+    points = [_point(f"{i}", "thing") for i in range(450)]
+    index.upsert([replace(each, version=f"v{each.key}") for each in points])
+    index.upsert([replace(points[7], version="new")])
+    index.delete(["8"])
+    expected = {f"{i}": f"v{i}" for i in range(450) if i != 8} | {"7": "new"}
+    found = list(index.versions())
+    assert len(found) == len(expected)
+    assert dict(found) == expected
 
 
 def test_an_empty_index_and_an_empty_query_find_nothing(index: VectorIndex) -> None:
@@ -244,6 +290,7 @@ import sys
 from pathlib import Path
 from cloudops_ls.storage.vectors.engines import Engine, open_index
 from cloudops_ls.storage.vectors.index import CollectionSpec, IndexUnusableError, VectorPoint
+from cloudops_ls.storage.vectors.server import QdrantServer
 from cloudops_ls.storage.vectors.sparse import QdrantEncoder
 place, reserve = Path(sys.argv[1]), int(sys.argv[2])
 encoder = QdrantEncoder()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from qdrant_edge import (
     CountRequest,
@@ -23,6 +23,7 @@ from qdrant_edge import (
     Prefetch,
     Query,
     QueryRequest,
+    ScrollRequest,
     UpdateOperation,
 )
 from qdrant_edge import SparseVector as EdgeSparseVector
@@ -30,8 +31,10 @@ from qdrant_edge import SparseVector as EdgeSparseVector
 from cloudops_ls.storage.vectors.index import (
     DENSE,
     KEY_FIELD,
+    PAGE,
     RRF_K,
     SPARSE,
+    VERSION_FIELD,
     CollectionSpec,
     Condition,
     IndexUnusableError,
@@ -43,12 +46,13 @@ from cloudops_ls.storage.vectors.index import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from qdrant_edge import NamedVector
 
     from cloudops_ls.storage.vectors.directory import MemoryDirectory
 
+T = TypeVar("T")
 BATCH = 200
 """Points per call: the engine holds the GIL, and this is about 10 ms."""
 NEVER = 2**40
@@ -149,38 +153,58 @@ class EdgeIndex:
                 prefetches=[Prefetch(depth, query=query, filter=wanted) for query in queries],
                 with_payload=[KEY_FIELD],
             )
-        with self._lock:
-            self._require_open()
-            try:
-                found = self._shard.query(request)
-            except Exception as error:  # the engine raises nothing narrower
-                raise IndexUnusableError("a query failed") from error
+        found = self._call(lambda: self._shard.query(request))
         return [VectorHit(each.payload[KEY_FIELD], each.score) for each in found if each.payload]
 
     def count(self) -> int:
         """Return the number of points."""
-        with self._lock:
-            self._require_open()
-            try:
-                return self._shard.count(CountRequest(exact=True))
-            except Exception as error:  # the engine raises nothing narrower
-                raise IndexUnusableError("a count failed") from error
+        return self._call(lambda: self._shard.count(CountRequest(exact=True)))
+
+    def versions(self) -> Iterator[tuple[str, str]]:
+        """Stream key and version of every point."""
+        offset = None
+        while True:
+            page = ScrollRequest(
+                offset=offset,
+                limit=PAGE,
+                with_payload=[KEY_FIELD, VERSION_FIELD],
+                with_vector=False,
+            )
+            found, offset = self._call(lambda page=page: self._shard.scroll(page))  # type: ignore[misc]
+            for each in found:
+                if each.payload:
+                    yield each.payload[KEY_FIELD], each.payload.get(VERSION_FIELD, "")
+            if offset is None:
+                return
 
     def close(self) -> None:
         """Drop the shard and its directory."""
         with self._lock:
             if not self._closed:
                 self._closed = True
-                self._shard.close()
-                self._directory.close()
+                try:
+                    self._shard.close()
+                except BaseException as error:
+                    # Its files are damaged, and about to go.
+                    if isinstance(error, KeyboardInterrupt | SystemExit):
+                        raise
+                finally:
+                    self._directory.close()
 
     def _update(self, operation: UpdateOperation) -> None:
+        self._call(lambda: self._shard.update(operation))
+
+    def _call(self, request: Callable[[], T]) -> T:
         with self._lock:
             self._require_open()
             try:
-                self._shard.update(operation)
-            except Exception as error:  # the engine raises nothing narrower
-                raise IndexUnusableError("an update failed") from error
+                return request()
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:
+                # The engine raises nothing narrower than Exception, and where it panics over
+                # damaged files, PyO3's PanicException, which is not even one of those.
+                raise IndexUnusableError("the engine failed") from error
 
     def _require_open(self) -> None:
         if self._closed:
@@ -196,4 +220,5 @@ def _point(point: VectorPoint) -> Point:
     vectors: dict[str, NamedVector] = {SPARSE: EdgeSparseVector(*point.sparse)}
     if point.dense is not None:
         vectors[DENSE] = list(point.dense)
-    return Point(point_id(point.key), vectors, {**point.payload, KEY_FIELD: point.key})
+    payload = {**point.payload, KEY_FIELD: point.key, VERSION_FIELD: point.version}
+    return Point(point_id(point.key), vectors, payload)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cloudops_ls.storage.vectors.index import CollectionSpec, VectorIndex
+    from cloudops_ls.storage.vectors.server import QdrantServer
 
 RESERVE = 16 * 2**20
 """Bytes always left free in a memory-backed directory, for all others who use it."""
@@ -27,10 +28,13 @@ class Engine(StrEnum):
     """Which engine to use."""
 
     AUTO = "auto"
-    """``edge`` where it is installed and fits into a memory-backed directory, else ``memory``."""
+    """``server`` where one is set; ``edge`` where it is installed and fits into a memory-backed
+    directory; else ``memory``."""
     EDGE = "edge"
     """As ``auto``: it falls back too, because a search that is slow is better than none."""
     MEMORY = "memory"
+    SERVER = "server"
+    """As ``auto``, with a note where no server is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,9 @@ def open_index(
     expected: int,
     places: tuple[Path, ...] | None = None,
     reserve: int = RESERVE,
+    server: QdrantServer | None = None,
 ) -> OpenedIndex:
-    """Open an empty index.
+    """Open an index: empty, unless it is on a server.
 
     Parameters
     ----------
@@ -63,9 +68,15 @@ def open_index(
         Where to look for memory-backed directories instead of the usual places.
     reserve
         Bytes to leave free there.
+    server
+        The Qdrant server, where there is one; checked.
     """
     if engine is Engine.MEMORY:
         return _memory(spec, None)
+    if server is not None and engine is not Engine.EDGE:
+        from cloudops_ls.storage.vectors.server import ServerIndex
+
+        return OpenedIndex(ServerIndex(spec, server))
     try:
         from cloudops_ls.storage.vectors.edge import EdgeIndex, bytes_per_point
     except ImportError:

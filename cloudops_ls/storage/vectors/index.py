@@ -7,21 +7,44 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from uuid import UUID, uuid5
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 AWS_RESOURCES = "aws_resources"
 """Name of the collection of the estate."""
+CHAT_HISTORY = "chat_history"
+"""Name of the collection of what was said."""
 KEY_FIELD = "key"
 """Payload field that holds a point's key."""
+VERSION_FIELD = "version"
+"""Payload field that says what a point was made from."""
 DENSE = "dense"
 SPARSE = "text"
 RRF_K = 60
 """Constant of reciprocal rank fusion, as its authors measured it (Cormack et al., 2009)."""
+PAGE = 200
+"""Points per page of `VectorIndex.versions`."""
 _NAMESPACE = UUID("8f6a3b0e-51c4-4d7b-9a52-0c1de4c2a7f1")
 
 
 class IndexUnusableError(Exception):
     """The engine cannot go on: out of space, or damaged. The index must be built anew."""
+
+
+class IndexUnavailableError(Exception):
+    """The engine is out of reach for now; what it holds is as it was, as far as anyone knows.
+
+    Attributes
+    ----------
+    reason
+        Why, as a clause: "it does not answer".
+    fix
+        What the operator can do, in the imperative.
+    """
+
+    def __init__(self, reason: str, fix: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.fix = fix
 
 
 class SparseVector(NamedTuple):
@@ -43,11 +66,18 @@ class CollectionSpec:
         Dimension of the dense vectors; None for none.
     keyword_fields
         Payload fields that queries filter on.
+    tenant_field
+        The one of them that sets the points of different owners apart, so that a server keeps
+        each owner's together.
+    model
+        Which model the dense vectors are of; vectors of two models never share a collection.
     """
 
     name: str
     dim: int | None
     keyword_fields: tuple[str, ...]
+    tenant_field: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +94,15 @@ class VectorPoint:
         Its meaning, a unit vector; None where it is not known (yet).
     payload
         Keywords to filter on, by field.
+    version
+        What it was made from; another version of the thing has another one.
     """
 
     key: str
     sparse: SparseVector
     dense: Sequence[float] | None = None
     payload: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    version: str = ""
 
 
 class Condition(NamedTuple):
@@ -89,7 +122,8 @@ class VectorHit(NamedTuple):
 class VectorIndex(Protocol):
     """One collection in one engine; calls from several threads are serialised inside.
 
-    Every method but ``close`` raises `IndexUnusableError` when the engine cannot go on.
+    Every method but ``close`` raises `IndexUnusableError` when the engine cannot go on, and
+    `IndexUnavailableError` when it cannot be reached.
     """
 
     @property
@@ -122,6 +156,13 @@ class VectorIndex(Protocol):
 
     def count(self) -> int:
         """Return the number of points."""
+        ...
+
+    def versions(self) -> Iterator[tuple[str, str]]:
+        """Stream key and version of every point, a page at a time, in no order.
+
+        Points written meanwhile may be in it or not.
+        """
         ...
 
     def close(self) -> None:
