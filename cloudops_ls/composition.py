@@ -160,6 +160,7 @@ def worker_service(
     CloudOpsError
         The store cannot be opened.
     """
+    from cloudops_ls.aws.keychain import Keychain
     from cloudops_ls.aws.sessions import SessionFactory
     from cloudops_ls.commands.check import CommandChecker
     from cloudops_ls.commands.classify import Classifier
@@ -184,15 +185,24 @@ def worker_service(
         engine=Engine(settings.search.engine.value), model=settings.search.model, words=words
     )
     storage = StorageService.open(home, vectors=vectors)
-    sessions = SessionFactory()
-    scanner = Scanner(sessions, catalog, storage.estate, workers=settings.estate.concurrency)
+    sessions = SessionFactory(
+        keychain=Keychain(home.keychain_register),
+        organization_role=settings.estate.organization_role,
+    )
+    scanner = Scanner(
+        sessions,
+        catalog,
+        storage.estate,
+        workers=settings.estate.concurrency,
+        per_service=settings.estate.service_concurrency,
+    )
     checker = CommandChecker(CommandParser(), Classifier(), storage.estate.find)
     index = IndexPart(storage, notify)
     service = WorkerService(
         storage,
         [
             index,
-            EstatePart(storage, scanner, index, notify),
+            EstatePart(storage, scanner, index, settings.estate, notify),
             CommandsPart(storage, sessions, checker),
         ],
     )

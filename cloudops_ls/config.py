@@ -65,16 +65,30 @@ class CommandSettings(_Section):
 
 
 class EstateSettings(_Section):
-    """What is scanned."""
+    """What is scanned, and how it is kept fresh."""
 
     profiles: tuple[str, ...] = ()
-    """Profiles to scan; empty means the selected profile alone."""
+    """Profiles to scan, ``["*"]`` for all; empty means the selected profile alone."""
     regions: tuple[str, ...] = ()
-    """Regions to scan; empty means each profile's own region."""
+    """Regions to scan, ``["*"]`` for all that are enabled; empty means each profile's own."""
     types: tuple[str, ...] = ()
     """Catalog types to scan; empty means all."""
+    organization_role: str | None = Field(
+        default=None, max_length=512, pattern=r"^[A-Za-z0-9_+=,.@/-]+$"
+    )
+    """Role to assume in every other account of the profiles' organization; unset for none."""
     concurrency: int = Field(default=16, ge=1, le=64)
-    """AWS calls under way at once."""
+    """Listings under way at once."""
+    service_concurrency: int = Field(default=4, ge=1, le=64)
+    """Listings under way at once for one service of one account."""
+    sync: bool = True
+    """Whether an estate that was scanned once is kept fresh by itself."""
+    full_sync_hours: float = Field(default=6, ge=0.1, le=168)
+    """Time between two full synchronisations."""
+    incremental_sync_minutes: float = Field(default=15, ge=1, le=1440)
+    """Time between two incremental synchronisations."""
+    history_days: int = Field(default=30, ge=0, le=3650)
+    """How long is kept what happened to resources."""
 
 
 class SearchSettings(_Section):

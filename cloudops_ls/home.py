@@ -70,6 +70,11 @@ class Home:
         return self.data / "metadata" / "audit_head.json"
 
     @property
+    def keychain_register(self) -> Path:
+        """Names of the AWS profiles whose keys were copied into the OS keychain."""
+        return self.data / "metadata" / "keychain.json"
+
+    @property
     def log(self) -> Path:
         """The worker's log; holds no estate data (see ``logs``)."""
         return self.root / "worker.log"

@@ -27,6 +27,10 @@ class ExpiredCredentials(AwsError):
     """The credentials were good once; a new login makes the same call work."""
 
 
+class SignInNeeded(ExpiredCredentials):
+    """Somebody has to sign in: a code of an MFA device, or a confirmation in the browser."""
+
+
 class InvalidCredentials(AwsError):
     """AWS does not know the credentials, or not in this region."""
 
@@ -165,11 +169,15 @@ def translate(
     if isinstance(error, sdk.ClientError):
         return _client_error(error, call, place, profile)
     if isinstance(error, (*_SSO_LOGIN, sdk.LoginError)):
-        login = "aws login" if isinstance(error, sdk.LoginError) else "aws sso login"
-        return ExpiredCredentials(
+        login = (
+            f"aws login --profile {profile}"
+            if isinstance(error, sdk.LoginError)
+            else f"cloudops-ls accounts login {profile}"
+        )
+        return SignInNeeded(
             "The sign-in of this profile is missing or has expired",
             where=place,
-            fix=f"Run '{login} --profile {profile}'",
+            fix=f"Run '{login}'",
         )
     if isinstance(error, _UNREACHABLE):
         return _unreachable(error, service, place)
@@ -197,7 +205,13 @@ def translate(
             where=place,
             fix="Give both aws_access_key_id and aws_secret_access_key",
         )
-    if isinstance(error, sdk.CredentialRetrievalError | sdk.RefreshWithMFAUnsupportedError):
+    if isinstance(error, sdk.RefreshWithMFAUnsupportedError):
+        return SignInNeeded(
+            "The session that the MFA code opened is over",
+            where=place,
+            fix=f"Run 'cloudops-ls accounts login {profile}'",
+        )
+    if isinstance(error, sdk.CredentialRetrievalError):
         return ExpiredCredentials(
             "The profile's credentials could not be fetched",
             where=place,
@@ -241,7 +255,7 @@ def _client_error(error: sdk.ClientError, call: str, place: str, profile: str) -
         return ExpiredCredentials(
             "The profile's credentials have expired",
             where=place,
-            fix=f"Sign in again, for example 'aws sso login --profile {profile}'",
+            fix=f"Sign in again, for example 'cloudops-ls accounts login {profile}'",
         )
     if word in SKEWED:
         return AwsError(

@@ -7,6 +7,7 @@ thread-safe; they are dropped when the AWS files change, so that new credentials
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,15 +17,31 @@ import botocore.session
 from botocore import exceptions as sdk
 from botocore.config import Config
 
-from cloudops_ls.aws.errors import ProfileUnusable, translate
-from cloudops_ls.aws.profiles import ProfileListing, file_paths, healthy_files, read_profiles
+from cloudops_ls.aws.config_files import Additions, Keys, ProfileProblem, file_paths
+from cloudops_ls.aws.errors import ProfileUnusable, SignInNeeded, translate
+from cloudops_ls.aws.mfa import (
+    SESSION_SECONDS,
+    MfaDoor,
+    MfaSession,
+    MfaSessions,
+    additions_for,
+    door_of,
+)
+from cloudops_ls.aws.profiles import ProfileKind, ProfileListing, healthy_files, read_profiles
 from cloudops_ls.aws.repaired import RepairedFiles
 from cloudops_ls.errors import CloudOpsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cloudops_ls.aws.keychain import Keychain
+
 T = TypeVar("T")
+
+_WITHOUT_PROFILE = (ProfileKind.ENVIRONMENT, ProfileKind.INSTANCE)
+
+_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+"""By the beginning of a region's name; all others are ``aws``."""
 
 CONNECT_ATTEMPTS = 2
 """How often an endpoint that does not answer is tried, whatever the retry mode says."""
@@ -69,6 +86,7 @@ class _ProfileState:
     opening: threading.Lock = field(default_factory=threading.Lock)
     asking: threading.Lock = field(default_factory=threading.Lock)
     session: Any = None
+    mfa: MfaSession | None = None
     identity: AccountIdentity | None = None
     clients: dict[tuple[str, str], Any] = field(default_factory=dict)
 
@@ -80,10 +98,22 @@ class SessionFactory:
     ----------
     settings
         Time-outs and retries of every client.
+    keychain
+        Where some profiles' keys are, before the files.
+    organization_role
+        Name of the role that `member` profiles assume; there are none without it.
     """
 
-    def __init__(self, settings: ClientSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: ClientSettings | None = None,
+        *,
+        keychain: Keychain | None = None,
+        organization_role: str | None = None,
+    ) -> None:
         settings = settings or ClientSettings()
+        self._keychain = keychain
+        self._organization_role = organization_role
         self._config = Config(
             connect_timeout=settings.connect_timeout,
             read_timeout=settings.read_timeout,
@@ -99,20 +129,80 @@ class SessionFactory:
         self._repaired: RepairedFiles | None = None
         self._outdated: list[RepairedFiles] = []
         self._states: dict[str, _ProfileState] = {}
+        self._additions = Additions()
+        self._members: dict[str, dict[str, str]] = {}
+        self._handed_out: dict[str, tuple[Keys, RepairedFiles]] = {}
+        self.mfa = MfaSessions()
 
     def profiles(self) -> ProfileListing:
         """Return the profiles as the files have them now."""
         with self._lock:
             return self._current()
 
-    def environment(self) -> dict[str, str]:
-        """Return what a child process needs in its environment to use the healthy profiles.
+    def environment(self, profile: str | None = None) -> dict[str, str]:
+        """Return what a child process needs in its environment to use the profiles.
 
-        Empty unless ``~/.aws`` is damaged; the AWS CLI refuses damaged files altogether.
+        Empty where ``~/.aws`` will do. The AWS CLI refuses damaged files altogether, and knows
+        nothing of keys in the keychain.
+
+        Parameters
+        ----------
+        profile
+            The profile that the child will name. Where its credentials exist in this process
+            alone (an MFA session, a member account, no profile at all), the child gets them as
+            they are now, to last as long as they last.
+
+        Raises
+        ------
+        CloudOpsError
+            Those credentials cannot be had.
         """
+        if profile is not None and self._is_ours_alone(profile):
+            frozen = self._translated(
+                self.session(profile).get_credentials().get_frozen_credentials, profile
+            )
+            keys = Keys(frozen.access_key, frozen.secret_key, frozen.token)
+            return self._handed(profile, keys).environment
         with self._lock:
             self._current()
             return self._repaired.environment if self._repaired else {}
+
+    def member(self, source: str, account_id: str) -> str:
+        """Return the profile that acts in another account of ``source``'s organization.
+
+        It is written nowhere: it assumes the organization role of that account.
+        """
+        return f"{source}/{account_id}"
+
+    def sign_in_code(self, profile: str, code: str) -> None:
+        """Open a session with a code of the profile's MFA device, and keep it in memory.
+
+        Raises
+        ------
+        CloudOpsError
+            The profile wants no code, or AWS does not accept this one.
+        """
+        door = self.door(profile)
+        if door is None:
+            raise SignInNeeded("The profile asks for no MFA code", where=f"profile '{profile}'")
+        answer = self._translated(
+            lambda: self._open_door(door, code),
+            profile,
+            "sts",
+            operation="GetSessionToken" if door.user else "AssumeRole",
+        )
+        self.mfa.put(door, answer)
+        self.forget_sessions()
+
+    def door(self, profile: str) -> MfaDoor | None:
+        """Return where the profile wants an MFA code, if it does."""
+        with self._lock:
+            return door_of(self._listing_with(profile), profile)
+
+    def forget_sessions(self) -> None:
+        """Drop sessions and clients, so that what was signed in to meanwhile counts."""
+        with self._lock:
+            self._states.clear()
 
     def session(self, profile: str) -> Any:
         """Return the botocore session of ``profile``, its credentials already looked for.
@@ -160,8 +250,7 @@ class SessionFactory:
     def home_region(self, profile: str) -> str:
         """Return the region of the profile or the environment, else ``us-east-1``."""
         session = self._opened(profile).session
-        region = session.get_config_variable("region")
-        return str(region) if region else "us-east-1"
+        return self._region_of(session)
 
     def identity(self, profile: str) -> AccountIdentity:
         """Return the account behind ``profile``; asks AWS once.
@@ -211,8 +300,10 @@ class SessionFactory:
 
     def close(self) -> None:
         """Forget every session and client; the factory can be used again afterwards."""
+        self.mfa.clear()
         with self._lock:
             self._states.clear()
+            self._handed_out.clear()
             self._stamp = None
             if self._repaired is not None:
                 self._outdated.append(self._repaired)
@@ -222,56 +313,170 @@ class SessionFactory:
 
     def _current(self) -> ProfileListing:
         """Return the listing, re-read if a file changed; the caller holds ``_lock``."""
-        stamp = _stamp()
+        stamp = (*_stamp(), self._keychain.stamp() if self._keychain is not None else None)
         if self._listing is None or stamp != self._stamp:
-            self._listing = read_profiles()
+            problems: list[ProfileProblem] = []
+            self._additions = self._from_keychain(problems)
+            listing = read_profiles(additions=self._additions)
+            self._listing = ProfileListing(listing.profiles, (*listing.problems, *problems))
             self._states.clear()
+            self._members.clear()
+            self._handed_out.clear()
             self._stamp = stamp
             if self._repaired is not None:
                 # A running child may still read it: it lives until the factory is closed.
                 self._outdated.append(self._repaired)
-            texts = healthy_files()
+            texts = healthy_files(additions=self._additions)
             self._repaired = RepairedFiles(*texts) if texts else None
         return self._listing
 
+    def _from_keychain(self, problems: list[ProfileProblem]) -> Additions:
+        keys: dict[str, Keys] = {}
+        if self._keychain is not None:
+            for profile in self._keychain.profiles():
+                try:
+                    found = self._keychain.keys(profile)
+                except CloudOpsError as error:
+                    problems.append(ProfileProblem(file_paths()[1], None, str(error), None))
+                    continue
+                if found is not None:
+                    keys[profile] = found
+        return Additions(keys=keys)
+
+    def _listing_with(self, profile: str) -> ProfileListing:
+        """Return the listing, with a member profile added; the caller holds ``_lock``."""
+        listing = self._current()
+        source, slash, account_id = profile.rpartition("/")
+        if listing.get(profile) is not None or not (slash and self._organization_role):
+            return listing
+        parent = listing.get(source)
+        if parent is None or not re.fullmatch(r"\d{12}", account_id):
+            return listing
+        # The partition is the parent's: organizations do not cross it.
+        prefix = next((one for one in _PARTITIONS if (parent.region or "").startswith(one)), "")
+        partition = _PARTITIONS.get(prefix, "aws")
+        settings = {
+            "role_arn": f"arn:{partition}:iam::{account_id}:role/{self._organization_role}",
+            "source_profile": source,
+            "role_session_name": "cloudops-ls",
+        }
+        if parent.region:
+            settings["region"] = parent.region
+        self._members[profile] = settings
+        return read_profiles(additions=self._additions | Additions(settings={profile: settings}))
+
+    def _is_ours_alone(self, profile: str) -> bool:
+        with self._lock:
+            listing = self._listing_with(profile)
+            found = listing.get(profile)
+            return (
+                profile in self._members
+                or door_of(listing, profile) is not None
+                or (found is not None and found.kind in _WITHOUT_PROFILE)
+            )
+
     def _opened(self, profile: str) -> _ProfileState:
         with self._lock:
-            listing = self._current()
+            listing = self._listing_with(profile)
             if listing.get(profile) is None:
-                problem = listing.problem_of(profile)
-                if problem is not None:
-                    raise ProfileUnusable(
-                        f"The profile '{profile}' is damaged: {problem.message}",
-                        where=f"{problem.file}, line {problem.line}",
-                        fix="Repair the file",
-                    )
-                if not listing.profiles and listing.problems:
-                    raise ProfileUnusable(
-                        listing.problems[0].message, where=str(listing.problems[0].file)
-                    )
-                raise ProfileUnusable(
-                    f"The profile '{profile}' is not defined",
-                    where=str(file_paths()[0]),
-                    fix="Choose one of 'aws configure list-profiles'",
-                )
+                raise _unusable(listing, profile)
             state = self._states.setdefault(profile, _ProfileState())
-            repaired = self._repaired
+            door = door_of(listing, profile)
         with state.opening:
+            if door is not None:
+                session = self.mfa.require(door)
+                if session is not state.mfa:
+                    state.session, state.mfa = None, session
+                    state.clients.clear()
             if state.session is None:
+                additions = additions_for(door, state.mfa) if door and state.mfa else None
                 state.session = self._translated(
-                    lambda: self._open_session(profile, repaired), profile
+                    lambda: self._open_session(profile, additions), profile
                 )
         return state
 
-    def _open_session(self, profile: str, repaired: RepairedFiles | None) -> Any:
-        session = botocore.session.Session(profile=profile)
-        session.register_component("data_loader", self._loader)
-        if repaired is not None:
-            session.set_config_variable("config_file", repaired.config)
-            session.set_config_variable("credentials_file", repaired.credentials)
+    def _open_session(self, profile: str, additions: Additions | None = None) -> Any:
+        session = self.unopened(profile, additions)
         if session.get_credentials() is None:
             raise sdk.NoCredentialsError
         return session
+
+    def unopened(self, profile: str, additions: Additions | None = None) -> Any:
+        """Return a session of a profile whose credentials are not looked for yet.
+
+        Parameters
+        ----------
+        additions
+            What to read into the AWS files besides what always is.
+        """
+        with self._lock:
+            found = self._listing_with(profile).get(profile)
+            settings = self._members.get(profile)
+        mine = Additions(settings={profile: settings}) if settings else Additions()
+        mine |= additions or Additions()
+        if found is not None and found.kind in _WITHOUT_PROFILE:
+            # Not even AWS_PROFILE: it may name one that is damaged.
+            session = botocore.session.Session(session_vars={"profile": (None, [], None, None)})
+        else:
+            session = botocore.session.Session(profile=profile)
+        session.register_component("data_loader", self._loader)
+        files = self._files(mine) if mine else self._repaired
+        if files is not None:
+            session.set_config_variable("config_file", files.config)
+            session.set_config_variable("credentials_file", files.credentials)
+        return session
+
+    def _handed(self, profile: str, keys: Keys) -> RepairedFiles:
+        """Return the files for children with these keys, the same as long as the keys are."""
+        with self._lock:
+            before = self._handed_out.get(profile)
+        if before is not None and before[0] == keys:
+            return before[1]
+        files = self._files(Additions(keys={profile: keys}))
+        assert files is not None  # noqa: S101 -- there is something in them
+        with self._lock:
+            self._handed_out[profile] = keys, files
+        return files
+
+    def _files(self, additions: Additions) -> RepairedFiles | None:
+        """Return the AWS files with something more in them, readable until `close`."""
+        texts = healthy_files(additions=self._additions | additions)
+        if texts is None:
+            return None
+        files = RepairedFiles(*texts)
+        with self._lock:
+            self._outdated.append(files)
+        return files
+
+    def _open_door(self, door: MfaDoor, code: str) -> dict[str, Any]:
+        """Ask STS for a session with an MFA code."""
+        serial = str(door.role.mfa_serial)
+        if door.user is not None:
+            session = self._open_session(door.user.name)
+            sts = session.create_client(
+                "sts", region_name=self._region_of(session), config=self._config
+            )
+            answer: dict[str, Any] = sts.get_session_token(
+                DurationSeconds=SESSION_SECONDS, SerialNumber=serial, TokenCode=code
+            )
+            return answer
+        session = self.unopened(door.role.name)
+        provider = session.get_component("credential_provider").get_provider("assume-role")
+        provider._prompter = lambda _prompt: code
+        credentials = session.get_credentials()
+        frozen = credentials.get_frozen_credentials()
+        return {
+            "Credentials": {
+                "AccessKeyId": frozen.access_key,
+                "SecretAccessKey": frozen.secret_key,
+                "SessionToken": frozen.token,
+                "Expiration": credentials._expiry_time,
+            }
+        }
+
+    @staticmethod
+    def _region_of(session: Any) -> str:
+        return str(session.get_config_variable("region") or "us-east-1")
 
     def _ask_identity(self, profile: str) -> AccountIdentity:
         """Ask STS, and IAM for the alias."""
@@ -309,6 +514,24 @@ class SessionFactory:
             raise translate(
                 error, profile=profile, service=service, operation=operation, region=region
             ) from None
+
+
+def _unusable(listing: ProfileListing, profile: str) -> ProfileUnusable:
+    """Return why a profile is not in the listing."""
+    problem = listing.problem_of(profile)
+    if problem is not None:
+        return ProfileUnusable(
+            f"The profile '{profile}' is damaged: {problem.message}",
+            where=f"{problem.file}, line {problem.line}",
+            fix="Repair the file",
+        )
+    if not listing.profiles and listing.problems:
+        return ProfileUnusable(listing.problems[0].message, where=str(listing.problems[0].file))
+    return ProfileUnusable(
+        f"The profile '{profile}' is not defined",
+        where=str(file_paths()[0]),
+        fix="Choose one of 'aws configure list-profiles'",
+    )
 
 
 def _stamp() -> tuple[object, ...]:

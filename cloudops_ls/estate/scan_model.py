@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from cloudops_ls.aws.errors import (
@@ -16,6 +15,7 @@ from cloudops_ls.aws.errors import (
     ServiceDisabled,
     Throttled,
 )
+from cloudops_ls.storage.records import ScopeOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,22 +44,10 @@ class ScanSink(Protocol):
         *,
         complete: bool,
         error: str | None = None,
+        outcome: ScopeOutcome | None = None,
     ) -> object:
         """End the listing; only a complete one says that what it did not see is gone."""
         ...
-
-
-class ScopeOutcome(StrEnum):
-    """How the listing of one scope ended."""
-
-    COMPLETE = "complete"
-    DENIED = "denied"
-    DISABLED = "disabled"
-    THROTTLED = "throttled"
-    UNREACHABLE = "unreachable"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +91,19 @@ class ScannedAccount:
     ----------
     profiles
         All given profiles that act in it; the first was used.
+    regions
+        Those that were listed, besides what is global.
     """
 
     account_id: str
     alias: str | None
     profiles: tuple[str, ...]
+    regions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileFailure:
-    """A profile whose account could not be found out."""
+    """A profile whose account, regions or organization could not be found out."""
 
     profile: str
     outcome: ScopeOutcome

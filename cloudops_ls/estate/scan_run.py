@@ -18,10 +18,10 @@ from cloudops_ls.estate.reader import Place, Stopped, TypeReader
 from cloudops_ls.estate.scan_model import (
     ScanProgress,
     ScanSink,
-    ScopeOutcome,
     ScopeResult,
     outcome_of,
 )
+from cloudops_ls.storage.records import ScopeOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -215,7 +215,11 @@ class ScanRun:
             for scope in unfinished:
                 if scope.generation is not None and not scope.finished and self._fatal is None:
                     self._sink.finish_scope(
-                        *scope.key, scope.generation, complete=False, error=CANCELLED
+                        *scope.key,
+                        scope.generation,
+                        complete=False,
+                        error=CANCELLED,
+                        outcome=ScopeOutcome.CANCELLED,
                     )
 
     # In the listers' threads
@@ -247,7 +251,7 @@ class ScanRun:
                 outcome = ScopeOutcome.FAILED
                 error = f"Unexpected {type(failure).__name__} while listing: {scope.kind.title}"
                 log.error("%s, at %s", error, _origin(failure))
-            self._finish(scope, error)
+            self._finish(scope, error, outcome)
         except Stopped:
             outcome, error = ScopeOutcome.CANCELLED, CANCELLED
             self._finish_quietly(scope)
@@ -268,18 +272,22 @@ class ScanRun:
                 self._sink.bulk_upsert(resources, generation=scope.generation)
             self._events.put(len(resources))
 
-    def _finish(self, scope: Scope, error: str | None) -> None:
+    def _finish(self, scope: Scope, error: str | None, outcome: ScopeOutcome) -> None:
         if scope.generation is not None:
             with self._sinking():
                 self._sink.finish_scope(
-                    *scope.key, scope.generation, complete=error is None, error=error
+                    *scope.key,
+                    scope.generation,
+                    complete=error is None,
+                    error=error,
+                    outcome=outcome,
                 )
                 scope.finished = True
 
     def _finish_quietly(self, scope: Scope) -> None:
         """Record a cancelled scope, unless the run has left it behind already."""
         try:
-            self._finish(scope, CANCELLED)
+            self._finish(scope, CANCELLED, ScopeOutcome.CANCELLED)
         except Stopped:
             log.debug("a scope was left behind")
         except _SinkFailed as failure:

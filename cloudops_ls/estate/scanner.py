@@ -5,25 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cloudops_ls.errors import CloudOpsError
-from cloudops_ls.estate.mapping import GLOBAL_REGION, ItemMapper, MappingContext
-from cloudops_ls.estate.reader import Place, TypeReader
-from cloudops_ls.estate.scan_model import (
-    ProfileFailure,
-    ScannedAccount,
-    ScanProgress,
-    ScanReport,
-    ScanSink,
-    outcome_of,
-)
-from cloudops_ls.estate.scan_run import TICK, ScanRun, Scope
+from cloudops_ls.estate.mapping import ItemMapper
+from cloudops_ls.estate.reader import TypeReader
+from cloudops_ls.estate.scan_model import ScanProgress, ScanReport, ScanSink
+from cloudops_ls.estate.scan_plan import EVERYTHING, Planner, ScanPlan
+from cloudops_ls.estate.scan_run import ScanRun, Scope
 
 if TYPE_CHECKING:
-    from cloudops_ls.aws.sessions import AccountIdentity, SessionFactory
+    from collections.abc import Collection, Mapping
+
+    from cloudops_ls.aws.sessions import SessionFactory
     from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.catalog.model import ResourceType
     from cloudops_ls.storage.resource import Resource
@@ -75,6 +70,7 @@ class Scanner:
         regions: Sequence[str] = (),
         types: Sequence[str] | None = None,
         *,
+        organization: bool = False,
         progress: ProgressCallback | None = None,
         cancel: threading.Event | None = None,
     ) -> ScanReport:
@@ -83,11 +79,14 @@ class Scanner:
         Parameters
         ----------
         profiles
-            All usable ones when None. Two of one account are scanned once.
+            ``*`` stands for all usable ones, as None does. Two of one account are scanned once.
         regions
-            The profiles' own regions when empty.
+            ``*`` stands for each account's enabled ones; the profiles' own regions when empty.
         types
             Names of catalog types; all when None.
+        organization
+            Also the other accounts of the profiles' organizations, through the role that the
+            session factory was given.
         progress
             Called in this thread: at the beginning, at least ten times a second, at the end.
         cancel
@@ -100,15 +99,53 @@ class Scanner:
         """
         started = time.monotonic()
         kinds = self._kinds(types)
-        names = self._profile_names(profiles)
         tell = progress or (lambda _progress: None)
-
-        def cancelled() -> bool:
-            return self._closed.is_set() or (cancel is not None and cancel.is_set())
-
         tell(ScanProgress(0, 0, 0, "Finding out which accounts the profiles belong to"))
-        accounts, failures = self._identify(names, cancelled)
-        scopes = self._scopes(accounts, regions, kinds)
+        plan = self._planner(self._ended_by(cancel)).plan(
+            (EVERYTHING,) if profiles is None else profiles,
+            regions,
+            kinds,
+            organization=organization,
+        )
+        return self._run(plan, tell, cancel, started)
+
+    def scan_scopes(
+        self,
+        wanted: Mapping[str, Collection[tuple[str, str]]],
+        *,
+        progress: ProgressCallback | None = None,
+        cancel: threading.Event | None = None,
+    ) -> ScanReport:
+        """List some scopes again.
+
+        Parameters
+        ----------
+        wanted
+            Pairs of region and type, by the profile to ask through.
+        progress, cancel
+            As for `scan`.
+        """
+        started = time.monotonic()
+        planner = self._planner(self._ended_by(cancel))
+        plan = planner.plan(list(wanted), (), ())
+        for account in plan.accounts:
+            for profile in account.profiles:
+                identity = self._sessions.identity(profile)
+                plan.scopes += [
+                    Scope(planner.place(profile, identity, region), self._catalog[kind])
+                    for region, kind in sorted(wanted[profile])
+                    if self._catalog.get(kind) is not None
+                ]
+        return self._run(plan, progress or (lambda _progress: None), cancel, started)
+
+    def _run(
+        self,
+        plan: ScanPlan,
+        progress: ProgressCallback,
+        cancel: threading.Event | None,
+        started: float,
+    ) -> ScanReport:
+        cancelled = self._ended_by(cancel)
         run = ScanRun(
             self._sessions,
             self._mappers,
@@ -118,15 +155,18 @@ class Scanner:
             cancelled=cancelled,
             clock=self._clock,
         )
-        results = run.run(scopes, tell)
+        results = run.run(plan.scopes, progress)
         return ScanReport(
-            accounts=tuple(account for account, _ in accounts),
-            failures=tuple(failures),
+            accounts=tuple(plan.accounts),
+            failures=tuple(plan.failures),
             scopes=tuple(results),
             resources=sum(result.count for result in results),
             cancelled=cancelled(),
             seconds=time.monotonic() - started,
         )
+
+    def _ended_by(self, cancel: threading.Event | None) -> Callable[[], bool]:
+        return lambda: self._closed.is_set() or (cancel is not None and cancel.is_set())
 
     def refresh(self, resource: Resource, profile: str | None = None) -> Resource | None:
         """Ask AWS how a resource is now; None when it does not exist any more.
@@ -157,14 +197,12 @@ class Scanner:
                 where=f"profile '{profile}'",
                 fix=f"Use a profile of account {resource.account_id}",
             )
-        place = self._place(profile, identity, resource.region)
+        place = self._planner(self._closed.is_set).place(profile, identity, resource.region)
         return TypeReader(self._sessions, mapper).describe(place, resource)
 
     def close(self) -> None:
         """End scans under way."""
         self._closed.set()
-
-    # What to scan
 
     def _kinds(self, types: Sequence[str] | None) -> list[ResourceType]:
         if types is None:
@@ -174,70 +212,7 @@ class Scanner:
             raise CloudOpsError(f"The catalog has no type '{unknown[0]}'")
         return [self._catalog[name] for name in types]
 
-    def _profile_names(self, profiles: Sequence[str] | None) -> list[str]:
-        if profiles is not None:
-            return list(dict.fromkeys(profiles))
-        listing = self._sessions.profiles()
-        if not listing.profiles:
-            problem = listing.problems[0]
-            raise CloudOpsError(problem.message, where=str(problem.file))
-        return [profile.name for profile in listing.profiles]
-
-    def _identify(
-        self, names: Sequence[str], cancelled: Callable[[], bool]
-    ) -> tuple[list[tuple[ScannedAccount, AccountIdentity]], list[ProfileFailure]]:
-        """Find out each profile's account, all at once."""
-        identities: dict[str, AccountIdentity] = {}
-        failures: list[ProfileFailure] = []
-
-        def ask(name: str) -> AccountIdentity | CloudOpsError:
-            try:
-                return self._sessions.identity(name)
-            except CloudOpsError as error:
-                return error
-
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="identify")
-        try:
-            futures = {name: pool.submit(ask, name) for name in names}
-            for name, future in futures.items():
-                while not wait([future], timeout=TICK).done:
-                    if cancelled():
-                        return [], failures
-                answer = future.result()
-                if isinstance(answer, CloudOpsError):
-                    failures.append(ProfileFailure(name, outcome_of(answer), str(answer)))
-                else:
-                    identities[name] = answer
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-        accounts = []
-        for account_id in dict.fromkeys(identity.account_id for identity in identities.values()):
-            mine = [name for name in identities if identities[name].account_id == account_id]
-            identity = identities[mine[0]]
-            account = ScannedAccount(account_id, identity.alias, tuple(mine))
-            accounts.append((account, identity))
-        return accounts, failures
-
-    def _scopes(
-        self,
-        accounts: Sequence[tuple[ScannedAccount, AccountIdentity]],
-        regions: Sequence[str],
-        kinds: Sequence[ResourceType],
-    ) -> list[Scope]:
-        scopes: list[Scope] = []
-        for account, identity in accounts:
-            profile = account.profiles[0]
-            places = regions or list(
-                dict.fromkeys(self._sessions.home_region(name) for name in account.profiles)
-            )
-            scopes += [
-                Scope(self._place(profile, identity, region), kind)
-                for kind in kinds
-                for region in ((GLOBAL_REGION,) if kind.is_global else dict.fromkeys(places))
-            ]
-        return scopes
-
-    def _place(self, profile: str, identity: AccountIdentity, region: str) -> Place:
-        endpoint = self._sessions.home_region(profile) if region == GLOBAL_REGION else region
-        context = MappingContext(identity.partition, identity.account_id, region, self._clock())
-        return Place(profile, endpoint, context)
+    def _planner(self, cancelled: Callable[[], bool]) -> Planner:
+        return Planner(
+            self._sessions, workers=self._workers, clock=self._clock, cancelled=cancelled
+        )

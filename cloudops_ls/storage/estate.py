@@ -5,14 +5,16 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, func, select
 
-from cloudops_ls.storage import sync
+from cloudops_ls.storage import changes, sync
 from cloudops_ls.storage.records import (
     AccountRecord,
+    Change,
     NameRow,
     ResourceFilter,
     Scope,
+    ScopeOutcome,
     SearchHit,
     SweepResult,
     UpsertResult,
@@ -24,12 +26,13 @@ from cloudops_ls.storage.resource_rows import (
     loading,
     resource_of,
 )
-from cloudops_ls.storage.resource_writes import count_seen, sweep, write_resources
+from cloudops_ls.storage.resource_writes import count_seen, remove, sweep, write_resources
 from cloudops_ls.storage.search import EstateSearch, Similarity, find
-from cloudops_ls.storage.tables import AccountRow, ResourceRow
+from cloudops_ls.storage.tables import AccountRow, ResourceChangeRow, ResourceRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from cloudops_ls.storage.database import Database
     from cloudops_ls.storage.resource import Resource
@@ -106,13 +109,13 @@ class EstateStorage:
     def delete_resource(self, arn: str) -> bool:
         """Delete one resource; return whether it was there."""
         with self._database.write() as connection:
-            removed = connection.execute(delete(ResourceRow).where(ResourceRow.arn == arn)).rowcount
+            removed = remove(self._database, connection, ResourceRow.arn == arn)
             revision = current_revision(connection) + 1
             if removed:
                 advance_revision(self._database, connection, revision)
         if removed and self._index is not None:
             self._index.apply((), (arn,), revision)
-        return removed > 0
+        return bool(removed)
 
     def begin_scope(self, account_id: str, region: str, resource_type: str) -> int:
         """Start listing one scope; return the generation to stamp its resources with."""
@@ -128,6 +131,7 @@ class EstateStorage:
         *,
         complete: bool,
         error: str | None = None,
+        outcome: ScopeOutcome | None = None,
     ) -> SweepResult:
         """End the listing of a scope.
 
@@ -140,6 +144,8 @@ class EstateStorage:
             resources that it did not see deleted: empty is not the same as absent.
         error
             Why it is incomplete, for the operator.
+        outcome
+            What kind of end that is; by default complete or failed.
         """
         scope = Scope(account_id, region, resource_type)
         gone: list[str] = []
@@ -147,13 +153,14 @@ class EstateStorage:
             if sync.current_generations(connection, [scope]).get(scope) != generation:
                 return SweepResult(seen=0, superseded=True)
             if complete:
-                gone = sweep(connection, scope, generation)
+                gone = sweep(self._database, connection, scope, generation)
             revision = current_revision(connection) + 1
             if gone:
                 advance_revision(self._database, connection, revision)
             seen = count_seen(connection, scope, generation)
             reason = None if complete else (error or "The listing did not reach its end.")
-            sync.finish(connection, scope, generation, seen=seen, error=reason)
+            ended = ScopeOutcome.COMPLETE if complete else (outcome or ScopeOutcome.FAILED)
+            sync.finish(connection, scope, generation, seen=seen, error=reason, outcome=ended)
         if gone and self._index is not None:
             self._index.apply((), gone, revision)
         return SweepResult(seen=seen, removed=tuple(gone))
@@ -226,6 +233,51 @@ class EstateStorage:
         """Return a number that changes whenever any resource changes, appears or goes."""
         with self._database.read() as connection:
             return current_revision(connection)
+
+    # History
+
+    def changes_since(
+        self, when: datetime, filters: ResourceFilter | None = None, limit: int = 1000
+    ) -> list[Change]:
+        """Return what happened to resources since ``when``, newest first.
+
+        Parameters
+        ----------
+        when
+            Timezone-aware; it is about when a change was noticed.
+        filters
+            Accounts, regions and types to keep; states and tags are not looked at.
+        limit
+            Changes returned at most.
+        """
+        wanted = filters or ResourceFilter()
+        query = select(ResourceChangeRow).where(ResourceChangeRow.at >= when)
+        for column, values in (
+            (ResourceChangeRow.account_id, wanted.accounts),
+            (ResourceChangeRow.region, wanted.regions),
+            (ResourceChangeRow.resource_type, wanted.types),
+        ):
+            if values:
+                query = query.where(column.in_(values))
+        newest = query.order_by(ResourceChangeRow.seq.desc()).limit(limit)
+        with self._database.read() as connection:
+            return [changes.change_of(row) for row in connection.execute(newest)]
+
+    def history(self, arn: str, limit: int = 100) -> list[Change]:
+        """Return what happened to one resource, newest first; it may be gone by now."""
+        query = (
+            select(ResourceChangeRow)
+            .where(ResourceChangeRow.arn == arn)
+            .order_by(ResourceChangeRow.seq.desc())
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [changes.change_of(row) for row in connection.execute(query)]
+
+    def forget_changes(self, before: datetime) -> int:
+        """Delete the history from before a moment; return how many changes that were."""
+        with self._database.write() as connection:
+            return changes.forget(connection, before)
 
     # Accounts
 

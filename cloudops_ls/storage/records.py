@@ -58,6 +58,34 @@ class ScopeStatus(StrEnum):
     INCOMPLETE = "incomplete"
 
 
+class ScopeOutcome(StrEnum):
+    """How the listing of one scope ended."""
+
+    COMPLETE = "complete"
+    DENIED = "denied"
+    DISABLED = "disabled"
+    THROTTLED = "throttled"
+    UNREACHABLE = "unreachable"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class ChangeKind(StrEnum):
+    """What happened to a resource."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    REMOVED = "removed"
+
+
+class SyncKind(StrEnum):
+    """How much of the estate a synchronisation asks AWS about."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+
+
 class Record(BaseModel):
     """Base of all records: immutable, and strict about unknown fields."""
 
@@ -126,6 +154,8 @@ class SyncScope(Record):
     generation: int
     """Generation of the last complete listing; 0 before the first one."""
     status: ScopeStatus
+    outcome: ScopeOutcome | None = None
+    """How the last listing that ended went."""
     error: str | None = None
     count: int = 0
     """Resources seen by the last listing."""
@@ -147,6 +177,50 @@ class SweepResult(Record):
     """ARNs that a complete listing no longer found, now deleted."""
     superseded: bool = False
     """A newer listing of the scope has begun, so this one changed nothing."""
+
+
+class SyncRun(Record):
+    """One synchronisation, from its begin to its end."""
+
+    id: str = Field(default_factory=new_id)
+    kind: SyncKind
+    reason: str
+    """Who wanted it: ``schedule``, ``request``, …"""
+    started_at: datetime = Field(default_factory=now)
+    finished_at: datetime | None = None
+    """None while it is under way, and for ever if its process died."""
+    complete: bool = False
+    scopes: int = 0
+    """Listings and single resources that AWS was asked about."""
+    failed: int = 0
+    resources: int = 0
+    problems: tuple[str, ...] = ()
+
+
+class FieldChange(Record):
+    """One field of a resource, before and after; None where it was or is absent."""
+
+    field: str
+    """``state``, ``tags.env``, ``metadata.instance_class``, …"""
+    before: JsonValue
+    after: JsonValue
+
+
+class Change(Record):
+    """Something that happened to a resource, when it was noticed."""
+
+    at: datetime
+    kind: ChangeKind
+    arn: str
+    resource_type: str
+    account_id: str
+    region: str
+    name: str
+    fields: tuple[FieldChange, ...] = ()
+
+    def field(self, name: str) -> FieldChange | None:
+        """Return what happened to one field."""
+        return next((change for change in self.fields if change.field == name), None)
 
 
 class UpsertResult(Record):

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select, update
 
-from cloudops_ls.storage import sync
-from cloudops_ls.storage.records import Scope
+from cloudops_ls.storage import changes, sync
+from cloudops_ls.storage.records import ChangeKind, Scope, now
 from cloudops_ls.storage.resource_rows import (
     advance_revision,
     current_revision,
     digest_of,
     document_of,
+    load,
+    loading,
+    resource_of,
     values_of,
 )
 from cloudops_ls.storage.tables import ResourceRow
@@ -71,6 +74,7 @@ def write_resources(
     if writes:
         statement = database.insert(ResourceRow)
         replaced = {column: statement.excluded[column] for column in writes[0] if column != "arn"}
+        _record_changes(database, connection, new, different)
         connection.execute(
             statement.on_conflict_do_update(index_elements=["arn"], set_=replaced), writes
         )
@@ -81,13 +85,47 @@ def write_resources(
     return Written(new, different, len(touches))
 
 
-def sweep(connection: Connection, scope: Scope, generation: int) -> list[str]:
+def sweep(database: Database, connection: Connection, scope: Scope, generation: int) -> list[str]:
     """Delete the resources of a scope that listing ``generation`` did not see; return their ARNs.
 
     The caller advances the estate's revision.
     """
-    unseen = delete(ResourceRow).where(_in_scope(scope), ResourceRow.seen < generation)
-    return list(connection.execute(unseen.returning(ResourceRow.arn)).scalars())
+    return remove(database, connection, and_(_in_scope(scope), ResourceRow.seen < generation))
+
+
+def remove(database: Database, connection: Connection, condition: ColumnElement[bool]) -> list[str]:
+    """Delete resources and record that they went; return their ARNs."""
+    gone = [resource_of(row) for row in connection.execute(loading().where(condition))]
+    if gone:
+        connection.execute(delete(ResourceRow).where(condition))
+        rows = (changes.change_row(ChangeKind.REMOVED, one, None, now()) for one in gone)
+        changes.record(database, connection, rows)
+    return [one.arn for one in gone]
+
+
+def _record_changes(
+    database: Database,
+    connection: Connection,
+    new: Sequence[Resource],
+    different: Sequence[Resource],
+) -> None:
+    """Record what is about to be written, while the earlier records can still be read.
+
+    What the first listing of a scope finds was there before it: that is no news.
+    """
+    known = sync.listed_before(connection, {_scope_of(resource) for resource in new})
+    rows = [
+        changes.change_row(ChangeKind.ADDED, None, resource, resource.last_synced)
+        for resource in new
+        if _scope_of(resource) in known
+    ]
+    before = {one.arn: one for one in load(connection, (resource.arn for resource in different))}
+    rows += [
+        changes.change_row(ChangeKind.CHANGED, before[resource.arn], resource, resource.last_synced)
+        for resource in different
+        if resource.arn in before
+    ]
+    changes.record(database, connection, rows)
 
 
 def count_seen(connection: Connection, scope: Scope, generation: int) -> int:

@@ -204,10 +204,45 @@ class SyncScopeRow(Base):
     current: Mapped[int]
     """Of the newest listing that began."""
     status: Mapped[str]
+    outcome: Mapped[str | None]
     error: Mapped[str | None]
     count: Mapped[int]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+
+class SyncRunRow(Base):
+    """One synchronisation of the estate."""
+
+    __tablename__ = "sync_runs"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    reason: Mapped[str]
+    started_at: Mapped[datetime] = mapped_column(index=True)
+    finished_at: Mapped[datetime | None]
+    complete: Mapped[bool]
+    scopes: Mapped[int]
+    failed: Mapped[int]
+    resources: Mapped[int]
+    problems: Mapped[list[str]]
+
+
+class ResourceChangeRow(Base):
+    """What happened to a resource; outlives it for a while."""
+
+    __tablename__ = "resource_changes"
+
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    kind: Mapped[str]
+    arn: Mapped[str] = mapped_column(index=True)
+    resource_type: Mapped[str]
+    account_id: Mapped[str]
+    region: Mapped[str]
+    name: Mapped[str]
+    fields: Mapped[str]
+    """JSON: each differing field with its value before and after."""
 
 
 class AccountRow(Base):

@@ -69,7 +69,8 @@ class CommandsPart:
             checked = self._checker.check(text, self._placed(context, identify=identify))
         return {
             "command": checked.model_dump(mode="json"),
-            "environment": self._sessions.environment(),
+            # Credentials are fetched for what is about to run, not for what is merely looked at.
+            "environment": self._sessions.environment(context.profile if identify else None),
         }
 
     def _placed(self, context: CommandContext, *, identify: bool) -> CommandContext:

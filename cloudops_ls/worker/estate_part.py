@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -16,6 +17,7 @@ from cloudops_ls.worker import wire
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from cloudops_ls.config import EstateSettings
     from cloudops_ls.estate.scan_model import ScanProgress, ScanReport
     from cloudops_ls.estate.scanner import Scanner
     from cloudops_ls.storage.service import StorageService
@@ -36,16 +38,24 @@ class EstatePart:
         Lists and describes resources; thread-safe.
     index
         Told when there is something new to index.
+    settings
+        What the home's own file says about scanning.
     notify
         Notifies every client; callable from any thread.
     """
 
     def __init__(
-        self, storage: StorageService, scanner: Scanner, index: IndexPart, notify: Notify
+        self,
+        storage: StorageService,
+        scanner: Scanner,
+        index: IndexPart,
+        settings: EstateSettings,
+        notify: Notify,
     ) -> None:
         self._storage = storage
         self._scanner = scanner
         self._index = index
+        self._settings = settings
         self._notify = notify
         self._lock = threading.Lock()
         self._scan: Future[dict[str, Any]] | None = None
@@ -159,18 +169,37 @@ class EstatePart:
             list(params["profiles"]),
             list(params.get("regions") or ()),
             list(params.get("types") or ()) or None,
+            organization=self._settings.organization_role is not None,
             progress=self._report_progress,
             cancel=self._cancel_scan,
         )
-        for account in report.accounts:
-            self._storage.estate.put_account(
-                AccountRecord(
-                    account_id=account.account_id, alias=account.alias, profiles=account.profiles
-                )
-            )
+        self._remember(report)
+        keep = timedelta(days=self._settings.history_days)
+        self._storage.estate.forget_changes(datetime.now(UTC) - keep)
         self._storage.sync.publish()
         self._index.refresh()
         return _summary(report)
+
+    def _remember(self, report: ScanReport) -> None:
+        """Store which accounts were reached, and through which profiles."""
+        seen = {name: one.account_id for one in report.accounts for name in one.profiles}
+        known = {one.account_id: one for one in self._storage.estate.accounts()}
+        for account_id in known.keys() | seen.values():
+            before = known.get(account_id)
+            reached = next((one for one in report.accounts if one.account_id == account_id), None)
+            # Profiles of earlier scans still lead here, unless they were seen to lead elsewhere.
+            names = [
+                *(reached.profiles if reached else ()),
+                *(name for name in (before.profiles if before else ()) if name not in seen),
+            ]
+            alias = reached.alias if reached else None
+            account = AccountRecord(
+                account_id=account_id,
+                alias=alias or (before.alias if before else None),
+                profiles=tuple(names),
+            )
+            if account != before:
+                self._storage.estate.put_account(account)
 
     def _report_progress(self, progress: ScanProgress) -> None:
         self._notify(

@@ -68,9 +68,9 @@ def test_answers_become_typed_errors(code: str, status: int, kind: type[CloudOps
         (sdk.ConfigParseError(path=LEAK), errors.MalformedConfiguration),
         (sdk.InvalidConfigError(error_msg=LEAK), errors.MalformedConfiguration),
         (sdk.NoRegionError(), errors.MalformedConfiguration),
-        (sdk.SSOTokenLoadError(error_msg=LEAK), errors.ExpiredCredentials),
-        (sdk.UnauthorizedSSOTokenError(), errors.ExpiredCredentials),
-        (sdk.TokenRetrievalError(provider="sso", error_msg=LEAK), errors.ExpiredCredentials),
+        (sdk.SSOTokenLoadError(error_msg=LEAK), errors.SignInNeeded),
+        (sdk.UnauthorizedSSOTokenError(), errors.SignInNeeded),
+        (sdk.TokenRetrievalError(provider="sso", error_msg=LEAK), errors.SignInNeeded),
         (sdk.CredentialRetrievalError(provider="p", error_msg=LEAK), errors.ExpiredCredentials),
         (sdk.ParamValidationError(report=LEAK), errors.AwsError),
     ],
@@ -102,7 +102,7 @@ def test_the_text_says_what_where_and_what_to_do() -> None:
     )
     assert str(translate(answered("ExpiredToken", 403))) == (
         "The profile's credentials have expired (profile 'prod', us-west-2). "
-        "Sign in again, for example 'aws sso login --profile prod'."
+        "Sign in again, for example 'cloudops-ls accounts login prod'."
     )
 
 

@@ -231,7 +231,7 @@ def test_a_missing_sso_login_asks_for_it(aws_folder: Path, sessions: SessionFact
         "[profile sso]\nregion=us-east-1\nsso_session=corp\nsso_account_id=1\nsso_role_name=r\n"
     )
     write_profiles(aws_folder, "http://127.0.0.1:1", extra=extra)
-    with pytest.raises(ExpiredCredentials, match="aws sso login --profile sso"):
+    with pytest.raises(ExpiredCredentials, match="cloudops-ls accounts login sso"):
         sessions.identity("sso")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cloudops_ls.storage.records import ScopeOutcome
     from cloudops_ls.storage.resource import Resource
 
 Key = tuple[str, str, str]
@@ -20,6 +21,7 @@ class MemorySink:
     seen: dict[str, int] = field(default_factory=dict)
     generations: dict[Key, int] = field(default_factory=dict)
     finished: dict[Key, tuple[bool, str | None]] = field(default_factory=dict)
+    outcomes: dict[Key, ScopeOutcome | None] = field(default_factory=dict)
     begun: list[Key] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -48,12 +50,14 @@ class MemorySink:
         *,
         complete: bool,
         error: str | None = None,
+        outcome: ScopeOutcome | None = None,
     ) -> None:
         key = (account_id, region, resource_type)
         with self.lock:
             assert key not in self.finished, "a scope ends once"
             assert self.generations[key] == generation
             self.finished[key] = (complete, error)
+            self.outcomes[key] = outcome
             if complete:
                 for arn, resource in list(self.resources.items()):
                     scope = (resource.account_id, resource.region, resource.resource_type)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudops_ls.errors import CloudOpsError
-from cloudops_ls.estate.scan_model import ScanProgress, ScopeOutcome
 from cloudops_ls.estate.scanner import Scanner
+from cloudops_ls.storage.records import ScopeOutcome
 from tests.aws.stand_in import MAIN, SECOND, SECRET, StandIn, write_profiles
 from tests.estate.sink import MemorySink
 from tests.estate.stage import Stage
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from cloudops_ls.aws.sessions import SessionFactory
     from cloudops_ls.estate.catalog.loader import Catalog
+    from cloudops_ls.estate.scan_model import ScanProgress
 
 OREGON, IRELAND = "us-west-2", "eu-west-1"
 

@@ -260,5 +260,5 @@ def test_sync_status_holds_counts_and_nothing_of_the_estate(
     service.sync.publish()
     content = home.sync_status.read_text()
     assert '"complete": 1' in content
-    for word in ("pg-secret", ACCOUNT, REGION, "rds"):
+    for word in ("pg-secret", ACCOUNT, REGION, "arn:"):
         assert word not in content
