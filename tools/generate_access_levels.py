@@ -156,8 +156,6 @@ def generate() -> Model:
                 kind = "read" if name in harmless else level(operation, definition, actions, verbs)
             by_level.setdefault(kind, []).append(operation)
         services[service] = {kind: " ".join(names) for kind, names in sorted(by_level.items())}
-    custom = overrides["custom"]
-    known |= {f"{service}:{name}" for service, names in custom.items() for name in names}
     secrets = overrides["secrets"]
     mentioned = {*fixed, *harmless, *secrets["always"], *secrets["when"]}
     if strangers := sorted(mentioned - known):
@@ -165,7 +163,6 @@ def generate() -> Model:
     return {
         "made_from": made_from(),
         "services": services,
-        "custom": custom,
         "secrets": {"always": sorted(secrets["always"]), "when": secrets["when"]},
     }
 

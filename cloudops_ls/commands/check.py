@@ -81,7 +81,7 @@ class CommandChecker:
             access=classification.access,
             reveals_secret=classification.reveals_secret,
             risk=assess(command, classification, known.resources, where),
-            calls=() if command.custom else (f"{command.service}:{command.operation}",),
+            calls=classification.calls,
             resources=tuple(resource.arn for resource in known.resources),
             files=command.files,
             problems=(*command.problems, *_misplaced(known, words, account, options.region)),

@@ -11,6 +11,7 @@ from functools import cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from cloudops_ls.commands.custom_effects import custom_effects
 from cloudops_ls.commands.model import AccessLevel
 
 if TYPE_CHECKING:
@@ -27,10 +28,16 @@ class Classification:
         The strongest thing it does.
     reveals_secret
         Its answer holds credentials, keys or plaintext.
+    calls
+        API calls it makes, as ``rds:StopDBInstance``.
+    notes
+        Reasons for its risk that only the command itself explains.
     """
 
     access: AccessLevel
     reveals_secret: bool
+    calls: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Classifier:
@@ -87,23 +94,25 @@ class Classifier:
     def classify(self, command: ParsedCommand) -> Classification:
         """Classify a parsed command.
 
-        A waiter counts as the operation it polls. What the CLI's own commands do is in the table
-        too; one that is not there is unknown.
+        A waiter counts as the operation it polls. The CLI's own commands are in a table of their
+        own; one that is not there is unknown.
         """
         if command.custom:
-            known = self._table["custom"].get(command.service, {})
-            access = AccessLevel(known.get(command.operation, AccessLevel.UNKNOWN))
-            if command.command == "s3 sync" and command.parameters.get("delete"):
-                access = AccessLevel.DESTRUCTIVE
-        else:
-            access = self.level(command.service, command.operation)
+            return self._of_custom(command)
+        name = f"{command.service}:{command.operation}"
+        # The parameter that decides may be in a file nobody has read.
         values_in_file = any(use.parameter == "--cli-input-json" for use in command.files)
         return Classification(
-            access,
+            self.level(command.service, command.operation),
             self.reveals_secret(command.service, command.operation, command.parameters)
-            # The parameter that decides may be in a file nobody has read.
-            or (
-                values_in_file
-                and f"{command.service}:{command.operation}" in self._table["secrets"]["when"]
-            ),
+            or (values_in_file and name in self._table["secrets"]["when"]),
+            calls=(name,),
         )
+
+    def _of_custom(self, command: ParsedCommand) -> Classification:
+        known = custom_effects().get(command.command)
+        if known is None:
+            return Classification(AccessLevel.UNKNOWN, reveals_secret=True)
+        effect = known.of(command.parameters)
+        secret = any(self.reveals_secret(*call.split(":", 1)) for call in effect.calls)
+        return Classification(effect.access, known.secret or secret, effect.calls, known.notes)

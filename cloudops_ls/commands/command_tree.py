@@ -1,4 +1,4 @@
-"""The AWS CLI's commands as a tree: services, their operations and waiters, and ``aws s3``.
+"""The AWS CLI's commands as a tree: services, their operations and waiters, and its own.
 
 Importing this module costs about half a second, as ``awscli_bridge.py`` does.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cloudops_ls.commands import awscli_bridge as cli
 from cloudops_ls.commands.api_operation import ApiOperation
 from cloudops_ls.commands.custom_command import CustomCommand
+from cloudops_ls.commands.custom_effects import custom_effects
 from cloudops_ls.commands.errors import CommandError, ErrorKind
 from cloudops_ls.commands.refusals import help_wanted, own_command
 
@@ -71,13 +72,11 @@ class CommandTree:
             )
         if isinstance(command, cli.ServiceCommand):
             return self._find_operation(line, command)
-        if name == "s3":
-            return CustomCommand((name,), command, self._session), line.rest
-        raise own_command(name, line.words)
+        return CustomCommand((name,), command, self._session), line.rest
 
     def _find_operation(
         self, line: CommandLine, service: Any
-    ) -> tuple[ApiOperation, Sequence[str]]:
+    ) -> tuple[ApiOperation | CustomCommand, Sequence[str]]:
         name = line.service
         table = _operations_of(service)
         if not line.rest:
@@ -96,8 +95,12 @@ class CommandTree:
             waiters = target.subcommand_table
             waiter, rest = _find_waiter(line, target, path, rest)
             target, path = waiters[waiter], (*path, waiter)
+        elif isinstance(target, cli.BasicCommand):
+            return CustomCommand(path, target, self._session), rest
         elif not cli.is_api_call(target):
-            raise own_command(" ".join(path), line.words)
+            # An API operation with a program behind it, such as a session on the terminal.
+            name = " ".join(path)
+            raise own_command(name, custom_effects().get(name), line.words)
         return self._operation(path, target), rest
 
     def _operation(self, path: tuple[str, ...], target: Any) -> ApiOperation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from cloudops_ls.commands.cli_v2 import explained
 from cloudops_ls.commands.command_line import CommandLine, read_line, refuse_foreign
 from cloudops_ls.commands.errors import CommandError
 from cloudops_ls.commands.refusals import translated
@@ -48,8 +49,12 @@ class CommandParser:
         CommandError
             The words do not start with ``aws`` and a known service, or an option is malformed.
         """
+        words = tuple(argv)
         with self._lock:
-            return self._line(tuple(argv)).options
+            try:
+                return self._line(words).options
+            except CommandError as error:
+                raise explained(error, words) from None
 
     def parse(self, argv: Sequence[str]) -> ParsedCommand:
         """Parse one command.
@@ -71,8 +76,8 @@ class CommandParser:
                 line = self._line(words)
                 command, rest = self._tree().find(line)
                 return command.parse(line, rest)
-            except CommandError:
-                raise
+            except CommandError as error:
+                raise explained(error, words) from None
             except Exception as error:
                 # The CLI's customizations raise whatever they like at bad input. All of it means
                 # that the command was not understood, so it must not run.

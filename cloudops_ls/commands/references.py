@@ -86,7 +86,7 @@ def members(files: Iterable[FileReference], table: dict[str, Any]) -> Iterator[s
 
 
 def of_s3_transfer(
-    operation: str, parameters: dict[str, Any], words: Sequence[str]
+    command: tuple[str, ...], parameters: dict[str, Any], words: Sequence[str]
 ) -> list[FileReference]:
     """Return the local paths of an ``aws s3`` transfer: the first is read, the second is written.
 
@@ -95,7 +95,8 @@ def of_s3_transfer(
     CommandError
         No path is in S3, or the source is standard input.
     """
-    if operation not in {"cp", "mv", "sync"}:
+    operation = command[-1]
+    if command[0] != "s3" or operation not in {"cp", "mv", "sync"}:
         return []
     paths = [str(path) for path in parameters.get("paths", [])]
     if not any(path.startswith("s3://") for path in paths):

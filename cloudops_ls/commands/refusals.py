@@ -11,11 +11,10 @@ from cloudops_ls.commands.shapes import nearest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cloudops_ls.commands.custom_effects import CustomEffect
+
 _LONGEST_MESSAGE = 300
 _IN_TERMINAL = "Run it in a terminal"
-_INTERACTIVE = frozenset(
-    {"configure", "history", "ssm start-session", "ecs execute-command", "logs start-live-tail"}
-)
 
 
 class ParserError(Exception):
@@ -127,20 +126,21 @@ def wrong_choice(
     )
 
 
-def own_command(name: str, words: Sequence[str]) -> CommandError:
-    """Refuse one of the CLI's own commands, with the reason."""
-    if name in _INTERACTIVE:
-        return CommandError(
-            ErrorKind.UNSUPPORTED,
-            f"aws {name} asks questions or keeps a terminal open",
-            fix=_IN_TERMINAL,
-            word=index_of(words, name.split()[-1]),
-        )
+def own_command(name: str, effect: CustomEffect | None, words: Sequence[str]) -> CommandError:
+    """Refuse one of the CLI's own commands, with the reason.
+
+    Parameters
+    ----------
+    effect
+        What is known about it; None where it is not known.
+    """
+    reason = effect.refused if effect is not None else None
+    if reason is None:
+        reason = "it is a program inside the AWS CLI, and what it does is not known"
     return CommandError(
         ErrorKind.UNSUPPORTED,
-        f"aws {name} is a program inside the AWS CLI that makes several calls or writes files, "
-        "so its effect cannot be checked",
-        fix=f"{_IN_TERMINAL}, or use the single API operations",
+        f"aws {name} does not run from here: {reason}",
+        fix=(effect.fix if effect is not None else None) or _IN_TERMINAL,
         word=index_of(words, name.split()[-1]),
     )
 

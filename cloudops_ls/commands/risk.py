@@ -58,6 +58,7 @@ def assess(
         found.append((level, reason))
     if classification.reveals_secret:
         found.append((RiskLevel.MEDIUM, "Its answer holds secrets"))
+    found += ((RiskLevel.MEDIUM, note) for note in classification.notes if not command.dry_run)
     if classification.access.mutates and not command.dry_run:
         found += _of_change(command, classification.access, resources, context)
     found += _of_options(command, context)
@@ -132,7 +133,7 @@ def _of_options(command: ParsedCommand, context: CommandContext) -> Iterator[_Re
 def _of_files(command: ParsedCommand) -> Iterator[_Reason]:
     for file in command.files:
         text = {
-            FileUse.READ: f"{file.parameter} sends the content of {file.location}",
+            FileUse.READ: f"It reads {file.location} ({file.parameter}), which may be sent to AWS",
             FileUse.WRITE: f"It writes the local file {file.location}",
             FileUse.FETCH: f"{file.parameter} is downloaded from {file.location}",
         }[file.use]

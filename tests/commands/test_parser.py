@@ -193,7 +193,7 @@ def test_custom_s3_commands_and_waiters_are_known_by_name(parse: Any) -> None:
         ("aws rds stop-db-instance", ErrorKind.MISSING_PARAMETER, None, None),
         ("aws rds stop-db-instance --cli-input-json '{}'", ErrorKind.MISSING_PARAMETER, None, None),
         ("aws ec2 stop-instances --instance-ids", ErrorKind.INVALID_VALUE, None, "--instance-ids"),
-        ("aws ec2 describe-instances --output yaml", ErrorKind.INVALID_VALUE, None, "yaml"),
+        ("aws ec2 describe-instances --output yml", ErrorKind.INVALID_VALUE, None, "yml"),
         ("aws ec2 describe-instances --max-items x", ErrorKind.INVALID_VALUE, None, "--max-items"),
         ("aws ec2 describe-instances --query 'x['", ErrorKind.INVALID_VALUE, None, "--query"),
         (
@@ -213,7 +213,6 @@ def test_custom_s3_commands_and_waiters_are_known_by_name(parse: Any) -> None:
         ("aws help", ErrorKind.UNSUPPORTED, None, None),
         ("aws configure", ErrorKind.UNSUPPORTED, None, "configure"),
         ("aws ssm start-session --target i-1", ErrorKind.UNSUPPORTED, None, "start-session"),
-        ("aws eks update-kubeconfig --name x", ErrorKind.UNSUPPORTED, None, "update-kubeconfig"),
         ("aws ec2 stop-instances -- --instance-ids", ErrorKind.UNSUPPORTED, None, "--"),
         ("aws s3 cp - s3://b/k", ErrorKind.UNSUPPORTED, None, "-"),
         ("aws s3 cp a b", ErrorKind.INVALID_VALUE, None, "a"),
