@@ -1,12 +1,13 @@
 """Reads a CloudOps server's answer: limited in size, and one valid reply or one clear error.
 
-Imports httpx: only :mod:`cloudops_ls.assistant.http` imports this module, when first asked.
+Imports httpx: only loaded when an assistant is first asked.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
@@ -14,18 +15,27 @@ import httpx
 from httpx_sse import EventSource
 from pydantic import ValidationError
 
-from cloudops_ls.assistant.base import AssistantBadReply, FinalReply, TextDelta
+from cloudops_ls.assistant.base import (
+    AssistantBadReply,
+    AssistantEvent,
+    FinalReply,
+    TextDelta,
+)
 from cloudops_ls.assistant.protocol import MAX_ANSWER_BYTES, REPLY, Delta
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncIterator
 
     from httpx_sse import ServerSentEvent
 
-    from cloudops_ls.assistant.base import AssistantEvent
-
 _LINGER: Final = 0.5
 """Seconds to wait for the end of an event stream after its reply."""
+
+EVENT_STREAM: Final = "text/event-stream"
+JSON: Final = "application/json"
+
+Reader = Callable[[httpx.Response, str], AsyncGenerator[AssistantEvent]]
+"""Reads one successful response, its body still unread; errors call the server by the text."""
 
 _FIELD_NAME: Final = re.compile(r"[a-z_]{1,40}")
 
@@ -47,16 +57,12 @@ async def read_answer(response: httpx.Response, where: str) -> AsyncGenerator[As
     httpx.TransportError
         The connection broke off or was silent for too long.
     """
-    if response.headers.get("content-encoding", "identity").lower() != "identity":
-        # Refused because a small compressed answer can unpack to any size.
-        raise bad_reply("it is compressed, which was not asked for", where)
-    _limit(response, where)
-    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type == "text/event-stream":
+    media_type = limited(response, where)
+    if media_type == EVENT_STREAM:
         async with aclosing(_read_events(response, where)) as events:
             async for event in events:
                 yield event
-    elif media_type == "application/json":
+    elif media_type == JSON:
         yield _parse_reply(await response.aread(), where)
     else:
         raise bad_reply("it is neither an event stream nor JSON", where)
@@ -99,14 +105,14 @@ def _parse_delta(data: str, where: str) -> TextDelta:
     try:
         return TextDelta(Delta.model_validate_json(data).text)
     except ValidationError as error:
-        raise bad_reply(f"a piece of text is not valid: {_reason(error)}", where) from None
+        raise bad_reply(f"a piece of text is not valid: {reason(error)}", where) from None
 
 
 def _parse_reply(data: bytes, where: str) -> FinalReply:
     try:
         return FinalReply(REPLY.validate_json(data))
     except ValidationError as error:
-        raise bad_reply(_reason(error), where) from None
+        raise bad_reply(reason(error), where) from None
 
 
 def bad_reply(reason: str, where: str) -> AssistantBadReply:
@@ -118,7 +124,7 @@ def bad_reply(reason: str, where: str) -> AssistantBadReply:
     )
 
 
-def _reason(error: ValidationError) -> str:
+def reason(error: ValidationError) -> str:
     """Say what is wrong without quoting the answer, which may hold anything."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     if first["type"] == "json_invalid":
@@ -133,13 +139,29 @@ def _reason(error: ValidationError) -> str:
     return f"{path}: {problem}" if path else problem
 
 
-def _limit(response: httpx.Response, where: str) -> None:
-    """Make reading ``response`` fail at the byte that is one too many."""
+def limited(response: httpx.Response, where: str) -> str:
+    """Make reading ``response`` fail at the byte that is one too many.
+
+    Returns
+    -------
+    str
+        The media type, lower case.
+
+    Raises
+    ------
+    AssistantBadReply
+        It is compressed, or says itself that it is too long.
+    """
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        # Refused because a small compressed answer can unpack to any size.
+        raise bad_reply("it is compressed, which was not asked for", where)
     announced = response.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > MAX_ANSWER_BYTES:
         raise _too_long(where)
     if isinstance(response.stream, httpx.AsyncByteStream):
         response.stream = _LimitedStream(response.stream, where)
+    media_type: str = response.headers.get("content-type", "")
+    return media_type.partition(";")[0].strip().lower()
 
 
 def _too_long(where: str) -> AssistantBadReply:

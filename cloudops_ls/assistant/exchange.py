@@ -1,6 +1,6 @@
-"""One HTTP exchange with a CloudOps server: connect, send, try again where that is safe.
+"""One HTTP exchange with an assistant's server: connect, send, try again where that is safe.
 
-Imports httpx and tenacity: only :mod:`cloudops_ls.assistant.http` imports this module, when
+Imports httpx and tenacity: only :mod:`cloudops_ls.assistant.connection` imports this module, when
 the first request is made.
 """
 
@@ -19,7 +19,7 @@ import httpx
 import tenacity
 
 from cloudops_ls import __version__
-from cloudops_ls.assistant.answer import bad_reply, read_answer
+from cloudops_ls.assistant.answer import bad_reply
 from cloudops_ls.assistant.base import (
     AssistantRejected,
     AssistantTimeout,
@@ -29,23 +29,14 @@ from cloudops_ls.assistant.base import (
 from cloudops_ls.errors import CloudOpsError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
+    from cloudops_ls.assistant.answer import Reader
     from cloudops_ls.assistant.base import AssistantEvent
     from cloudops_ls.assistant.server_url import ServerUrl
     from cloudops_ls.assistant.timings import HttpTimings
 
 _BUSY: Final = frozenset({429, 502, 503, 504})
-
-_REJECTIONS: Final = {
-    400: ("The server does not understand the request", "Check that it speaks protocol 1"),
-    401: ("The server does not accept the token", "Store a valid token for it"),
-    403: ("The server does not allow this to the owner of the token", "Ask its operators"),
-    404: ("No CloudOps server answers at this address", "Check cloudops.assistant.url"),
-    405: ("No CloudOps server answers at this address", "Check cloudops.assistant.url"),
-    413: ("The server finds the request too large", "Ask for fewer resources at once"),
-    422: ("The server does not understand the request", "Check that it speaks protocol 1"),
-}
 
 
 class _TryAgain(Exception):  # noqa: N818 - a signal, not an error
@@ -68,7 +59,7 @@ def create_client(url: ServerUrl, timings: HttpTimings) -> httpx.AsyncClient:
             timeout=httpx.Timeout(timings.silence, connect=timings.connect, pool=None),
             headers={"User-Agent": f"cloudops-ls/{__version__}"},
             # None is the direct transport: requests to this machine never leave it.
-            mounts={f"all://{urlsplit(url.reply).netloc}": None} if url.local else None,
+            mounts={f"all://{urlsplit(url.base).netloc}": None} if url.local else None,
         )
     except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
         raise CloudOpsError(
@@ -80,9 +71,21 @@ def create_client(url: ServerUrl, timings: HttpTimings) -> httpx.AsyncClient:
 
 @asynccontextmanager
 async def open_answer(
-    client: httpx.AsyncClient, request: httpx.Request, where: str, timings: HttpTimings
+    client: httpx.AsyncClient,
+    request: httpx.Request,
+    read: Reader,
+    refusals: Mapping[int, tuple[str, str]],
+    where: str,
+    timings: HttpTimings,
 ) -> AsyncIterator[AsyncGenerator[AssistantEvent]]:
     """Send ``request`` and hand out the events of its answer.
+
+    Parameters
+    ----------
+    read
+        Reads a response with status 200.
+    refusals
+        What is wrong and what to do, by status.
 
     Raises
     ------
@@ -97,21 +100,23 @@ async def open_answer(
         reraise=True,
     )
     try:
-        response: httpx.Response = await retrying(_attempt, client, request, where, timings)
+        response: httpx.Response = await retrying(
+            _attempt, client, request, refusals, where, timings
+        )
     except _TryAgain as signal:
         raise signal.failure from signal.__cause__
     try:
-        async with aclosing(_translated(response, where, timings)) as events:
+        async with aclosing(_translated(read(response, where), where, timings)) as events:
             yield events
     finally:
         await response.aclose()
 
 
 async def _translated(
-    response: httpx.Response, where: str, timings: HttpTimings
+    answer: AsyncGenerator[AssistantEvent], where: str, timings: HttpTimings
 ) -> AsyncGenerator[AssistantEvent]:
     try:
-        async with aclosing(read_answer(response, where)) as events:
+        async with aclosing(answer) as events:
             async for event in events:
                 yield event
     except httpx.ReadTimeout:
@@ -125,7 +130,11 @@ async def _translated(
 
 
 async def _attempt(
-    client: httpx.AsyncClient, request: httpx.Request, where: str, timings: HttpTimings
+    client: httpx.AsyncClient,
+    request: httpx.Request,
+    refusals: Mapping[int, tuple[str, str]],
+    where: str,
+    timings: HttpTimings,
 ) -> httpx.Response:
     """Return a response with status 200 and its body still unread."""
     try:
@@ -141,10 +150,15 @@ async def _attempt(
     if response.status_code == httpx.codes.OK:
         return response
     await response.aclose()
-    raise _refusal(response, where, timings)
+    raise _refusal(response, refusals, where, timings)
 
 
-def _refusal(response: httpx.Response, where: str, timings: HttpTimings) -> Exception:
+def _refusal(
+    response: httpx.Response,
+    refusals: Mapping[int, tuple[str, str]],
+    where: str,
+    timings: HttpTimings,
+) -> Exception:
     status = response.status_code
     if status in _BUSY:
         pause = _retry_after(response)
@@ -161,7 +175,7 @@ def _refusal(response: httpx.Response, where: str, timings: HttpTimings) -> Exce
         )
     if response.is_success:
         return bad_reply(f"it has status {status} instead of 200", where)
-    what, fix = _REJECTIONS.get(
+    what, fix = refusals.get(
         status, (f"The server refuses the request with status {status}", "Ask its operators")
     )
     return AssistantRejected(what, where=where, fix=fix)

@@ -1,4 +1,4 @@
-"""The address of a CloudOps server, checked before anything is sent there."""
+"""The address of an assistant's server, checked before anything is sent there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 from cloudops_ls.errors import CloudOpsError
 
-_REPLY_PATH: Final = "/v1/reply"
 _SETTING: Final = "cloudops.assistant.url"
 
 
@@ -19,15 +18,15 @@ class ServerUrl:
 
     Attributes
     ----------
-    reply
-        The endpoint's URL.
+    base
+        Base URL, without a slash at its end.
     where
         Host and port, for error messages.
     local
         Whether the server is this machine.
     """
 
-    reply: str
+    base: str
     where: str
     local: bool
 
@@ -65,9 +64,8 @@ class ServerUrl:
                 where=_SETTING,
                 fix="Use https://",
             )
-        path = parts.path.rstrip("/") + _REPLY_PATH
         return cls(
-            reply=urlunsplit((parts.scheme, parts.netloc, path, "", "")),
+            base=urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", "")),
             where=f"{host}:{port}" if port else host,
             local=local,
         )

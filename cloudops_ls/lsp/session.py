@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cloudops_ls.commands.model import CheckedCommand
     from cloudops_ls.commands.policy import Verdict
     from cloudops_ls.commands.policy_file import PolicyFile
-    from cloudops_ls.config import Settings
+    from cloudops_ls.config import AssistantSettings, Settings
     from cloudops_ls.home import Home
     from cloudops_ls.lsp.dependencies import Dependencies
     from cloudops_ls.lsp.kept_reply import KeptReply
@@ -75,7 +75,7 @@ class Session:
         self._worker_lost_at = -_LOSS_SECONDS
         self.worker_loss_told = False
         """Whether the operator was told of the worker's last end, beside any failed command."""
-        self._assistants: dict[tuple[str, str | None, float], Assistant] = {}
+        self._assistants: dict[AssistantSettings, Assistant] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self.estate = EstateView(dependencies, self.stored)
         self._scan_watchers: list[Callable[[dict[str, Any]], None]] = []
@@ -247,12 +247,11 @@ class Session:
             The settings name one that cannot be used.
         """
         chosen = self.settings.assistant
-        key = (chosen.kind.value, chosen.url, chosen.timeout_seconds)
-        if key not in self._assistants:
-            self._assistants[key] = await asyncio.to_thread(
+        if chosen not in self._assistants:
+            self._assistants[chosen] = await asyncio.to_thread(
                 self._dependencies.build_assistant, self.settings
             )
-        return self._assistants[key]
+        return self._assistants[chosen]
 
     @contextmanager
     def watching_scan(self, watcher: Callable[[dict[str, Any]], None]) -> Iterator[None]:
