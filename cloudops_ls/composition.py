@@ -232,30 +232,50 @@ def build_assistant(settings: Settings) -> Assistant:
     Raises
     ------
     CloudOpsError
-        Kind ``http`` without ``assistant.url``.
+        Kind ``http`` or ``openai`` without what it needs.
     """
     from cloudops_ls.config import AssistantKind
+
+    chosen = settings.assistant
+    match chosen.kind:
+        case AssistantKind.HTTP:
+            from cloudops_ls.assistant.http import HttpAssistant
+            from cloudops_ls.assistant.timings import HttpTimings
+
+            return HttpAssistant(
+                _required(chosen.url, "url", "No CloudOps server is named"),
+                token=assistant_token,
+                timings=HttpTimings(total=chosen.timeout_seconds),
+            )
+        case AssistantKind.OPENAI:
+            from cloudops_ls.assistant.chat_completions import ReplyFormat
+            from cloudops_ls.assistant.openai import OpenAIAssistant
+            from cloudops_ls.assistant.timings import HttpTimings
+
+            return OpenAIAssistant(
+                _required(chosen.url, "url", "No chat-completions server is named"),
+                _required(chosen.model, "model", "No model is named"),
+                ReplyFormat(chosen.format.value),
+                token=assistant_token,
+                timings=HttpTimings(total=chosen.timeout_seconds),
+            )
+        case AssistantKind.BUILTIN:
+            from cloudops_ls.assistant.builtin import BuiltinAssistant
+            from cloudops_ls.estate.catalog.loader import Catalog
+
+            return BuiltinAssistant(Catalog.load())
+
+
+def _required(value: str | None, setting: str, what: str) -> str:
     from cloudops_ls.errors import CloudOpsError
 
-    if settings.assistant.kind is AssistantKind.HTTP:
-        from cloudops_ls.assistant.http import HttpAssistant
-        from cloudops_ls.assistant.timings import HttpTimings
-
-        if settings.assistant.url is None:
-            raise CloudOpsError(
-                "No CloudOps server is named",
-                where="setting cloudops.assistant.url",
-                fix="Set it, or set cloudops.assistant.kind to 'builtin'",
-            )
-        return HttpAssistant(
-            settings.assistant.url,
-            token=assistant_token,
-            timings=HttpTimings(total=settings.assistant.timeout_seconds),
+    if value is None:
+        raise CloudOpsError(
+            what,
+            where=f"setting cloudops.assistant.{setting}",
+            fix="Set it, or set cloudops.assistant.kind to 'builtin'",
         )
-    from cloudops_ls.assistant.builtin import BuiltinAssistant
-    from cloudops_ls.estate.catalog.loader import Catalog
-
-    return BuiltinAssistant(Catalog.load())
+    return value
 
 
 def assistant_token() -> str | None:

@@ -26,6 +26,14 @@ class AssistantKind(StrEnum):
 
     BUILTIN = "builtin"
     HTTP = "http"
+    OPENAI = "openai"
+
+
+class ReplyFormat(StrEnum):
+    """How a model is made to keep to the shape of a reply."""
+
+    TOOLS = "tools"
+    JSON_SCHEMA = "json_schema"
 
 
 class VectorEngine(StrEnum):
@@ -45,7 +53,11 @@ class AssistantSettings(_Section):
 
     kind: AssistantKind = AssistantKind.BUILTIN
     url: str | None = Field(default=None, pattern=r"^https?://\S+$")
-    """Base URL of a CloudOps server, for kind ``http``."""
+    """Base URL of a CloudOps server (kind ``http``) or of a chat-completions API (``openai``)."""
+    model: str | None = Field(default=None, min_length=1, max_length=256)
+    """Name of the model, for kind ``openai``."""
+    format: ReplyFormat = ReplyFormat.TOOLS
+    """For kind ``openai``: a forced tool call, or structured output (``json_schema``)."""
     timeout_seconds: float = Field(default=120, gt=0, le=3600)
     """Longest wait for a whole answer."""
     history_tokens: int = Field(default=4000, ge=0, le=1_000_000)

@@ -9,18 +9,13 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import httpx
 from httpx_sse import EventSource
 from pydantic import ValidationError
 
-from cloudops_ls.assistant.base import (
-    AssistantBadReply,
-    AssistantEvent,
-    FinalReply,
-    TextDelta,
-)
+from cloudops_ls.assistant.base import AssistantBadReply, FinalReply, TextDelta
 from cloudops_ls.assistant.protocol import MAX_ANSWER_BYTES, REPLY, Delta
 
 if TYPE_CHECKING:
@@ -28,13 +23,16 @@ if TYPE_CHECKING:
 
     from httpx_sse import ServerSentEvent
 
+    from cloudops_ls.assistant.base import AssistantEvent
+
 _LINGER: Final = 0.5
 """Seconds to wait for the end of an event stream after its reply."""
 
 EVENT_STREAM: Final = "text/event-stream"
 JSON: Final = "application/json"
 
-Reader = Callable[[httpx.Response, str], AsyncGenerator[AssistantEvent]]
+E = TypeVar("E")
+Reader = Callable[[httpx.Response, str], AsyncGenerator[E]]
 """Reads one successful response, its body still unread; errors call the server by the text."""
 
 _FIELD_NAME: Final = re.compile(r"[a-z_]{1,40}")

@@ -10,7 +10,7 @@ import importlib
 import re
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from cloudops_ls.assistant.base import AssistantRejected, AssistantTimeout
 
@@ -21,16 +21,17 @@ if TYPE_CHECKING:
     import httpx
 
     from cloudops_ls.assistant.answer import Reader
-    from cloudops_ls.assistant.base import AssistantEvent
     from cloudops_ls.assistant.server_url import ServerUrl
     from cloudops_ls.assistant.timings import HttpTimings
+
+E = TypeVar("E")
 
 _EXCHANGE: Final = "cloudops_ls.assistant.exchange"
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Generic[E]):
     """Where a kind of request goes, and how its answers are understood.
 
     Attributes
@@ -47,7 +48,7 @@ class Endpoint:
 
     method: str
     path: str
-    reader: Callable[[], Reader]
+    reader: Callable[[], Reader[E]]
     refusals: Mapping[int, tuple[str, str]]
 
 
@@ -86,9 +87,16 @@ class ServerConnection:
         return asyncio.get_running_loop().time() + self._timings.total
 
     async def ask(
-        self, endpoint: Endpoint, body: bytes | None, headers: Mapping[str, str], deadline: float
-    ) -> AsyncGenerator[AssistantEvent]:
-        """Send one request and yield the answer as it arrives (see ``Assistant.reply``)."""
+        self, endpoint: Endpoint[E], body: bytes | None, headers: Mapping[str, str], deadline: float
+    ) -> AsyncGenerator[E]:
+        """Send one request and yield its answer as it arrives.
+
+        Raises
+        ------
+        AssistantUnreachable, AssistantTimeout, AssistantUnavailable, AssistantRejected,
+        AssistantBadReply
+            As ``Assistant.reply`` says.
+        """
         async with AsyncExitStack() as stack:
             # The deadline is set around each wait instead of around the whole: a timeout that
             # stays open across a yield would cancel what the caller awaits in between.
@@ -117,8 +125,8 @@ class ServerConnection:
             await client.aclose()
 
     async def _send(
-        self, endpoint: Endpoint, body: bytes | None, headers: Mapping[str, str]
-    ) -> AbstractAsyncContextManager[AsyncGenerator[AssistantEvent]]:
+        self, endpoint: Endpoint[E], body: bytes | None, headers: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[AsyncGenerator[E]]:
         # In threads: the first imports take about 0.3 s.
         await asyncio.to_thread(importlib.import_module, _EXCHANGE)
         read = await asyncio.to_thread(endpoint.reader)

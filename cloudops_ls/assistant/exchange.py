@@ -12,7 +12,7 @@ import ssl
 import time
 from contextlib import aclosing, asynccontextmanager
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
     from cloudops_ls.assistant.answer import Reader
-    from cloudops_ls.assistant.base import AssistantEvent
     from cloudops_ls.assistant.server_url import ServerUrl
     from cloudops_ls.assistant.timings import HttpTimings
+
+E = TypeVar("E")
 
 _BUSY: Final = frozenset({429, 502, 503, 504})
 
@@ -73,11 +74,11 @@ def create_client(url: ServerUrl, timings: HttpTimings) -> httpx.AsyncClient:
 async def open_answer(
     client: httpx.AsyncClient,
     request: httpx.Request,
-    read: Reader,
+    read: Reader[E],
     refusals: Mapping[int, tuple[str, str]],
     where: str,
     timings: HttpTimings,
-) -> AsyncIterator[AsyncGenerator[AssistantEvent]]:
+) -> AsyncIterator[AsyncGenerator[E]]:
     """Send ``request`` and hand out the events of its answer.
 
     Parameters
@@ -113,8 +114,8 @@ async def open_answer(
 
 
 async def _translated(
-    answer: AsyncGenerator[AssistantEvent], where: str, timings: HttpTimings
-) -> AsyncGenerator[AssistantEvent]:
+    answer: AsyncGenerator[E], where: str, timings: HttpTimings
+) -> AsyncGenerator[E]:
     try:
         async with aclosing(answer) as events:
             async for event in events:

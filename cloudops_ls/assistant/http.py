@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cloudops_ls.assistant.protocol import AssistantRequest
 
 
-def _reader() -> Reader:
+def _reader() -> Reader[AssistantEvent]:
     from cloudops_ls.assistant.answer import read_answer
 
     return read_answer

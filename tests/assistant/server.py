@@ -11,7 +11,6 @@ import select
 import socket
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
@@ -103,6 +102,8 @@ class CloudOpsTestServer:
         self.bytes_sent = 0
         self.client_left = threading.Event()
         """Set when a client closed its connection while its answer was still being made."""
+        self.asked = threading.Event()
+        """Set when a request has come in."""
         self._answers = list(answers) or [Answer(reply=INFORMATION)]
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -153,9 +154,12 @@ class CloudOpsTestServer:
         with self._lock:
             self.requests.append(ReceivedRequest(handler.path, headers, json.loads(body)))
             answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        self.asked.set()
         handler.close_connection = True
-        with suppress(BrokenPipeError, ConnectionResetError):
+        try:
             self._answer(handler, answer)
+        except (BrokenPipeError, ConnectionResetError):
+            self.client_left.set()
 
     def _answer(self, handler: BaseHTTPRequestHandler, answer: Answer) -> None:
         if answer.drop_at_once:

@@ -373,7 +373,7 @@ async def test_cancelling_closes_the_connection(
 ) -> None:
     server.script(Answer(deltas=("It ",), hang=True))
     task = asyncio.create_task(ask(assistant))
-    await asyncio.sleep(0.2)
+    assert await asyncio.to_thread(server.asked.wait, 5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

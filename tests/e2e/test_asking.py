@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.assistant import completions
 from tests.assistant.server import (
     CLARIFICATION,
     COMMANDS,
@@ -80,6 +81,25 @@ async def test_asking_again_replaces_exactly_the_answer(remote: Editor, server: 
     assert body == QUESTION.replace(
         "please.\n", "please.\n\n> **CloudOps:** It runs PostgreSQL 14.7.\n"
     )
+
+
+async def test_a_model_behind_a_chat_completions_server_answers(
+    environment: dict[str, str], open_editor: Callable[..., Any], server: CloudOpsTestServer
+) -> None:
+    server.script(completions.said("Sure!"), completions.said(completions.COMMANDS))
+    chosen = {"kind": "openai", "url": f"{server.url}/v1", "model": "qwen3", "timeout_seconds": 5}
+    editor = await open_editor(
+        {**environment, "CLOUDOPS_ASSISTANT_TOKEN": "tok-for-the-test"},
+        settings={"profile": "production", "region": "us-west-2", "assistant": chosen},
+    )
+    await editor.until(lambda: "name index loaded" in editor.logged(), "the names were loaded")
+    buffer = editor.open(QUESTION)
+    assert await editor.ask(buffer, "Stop") == {"status": "answered", "kind": "commands"}
+    assert "```aws\naws rds stop-db-instance" in buffer.text
+    wrong, repaired = server.requests
+    assert wrong.body["model"] == "qwen3"
+    assert "pg-instance-main1" in wrong.body["messages"][-1]["content"]
+    assert len(repaired.body["messages"]) == len(wrong.body["messages"]) + 2
 
 
 @pytest.mark.parametrize("reply", [COMMANDS, INFORMATION, CLARIFICATION], ids=lambda r: r["kind"])
