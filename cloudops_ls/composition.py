@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cloudops_ls.commands.policy_file import PolicyFile
     from cloudops_ls.config import SettingProblem, Settings
     from cloudops_ls.estate.catalog.loader import Catalog
-    from cloudops_ls.estate.names import NameIndex
+    from cloudops_ls.estate.search.names import NameIndex
     from cloudops_ls.lsp.dependencies import Dependencies
     from cloudops_ls.storage.resource import Resource
     from cloudops_ls.storage.service import StorageService
@@ -101,7 +101,7 @@ def language_server_dependencies(home: Home) -> Dependencies:
         return load_settings(home, *editor)
 
     def names(rows: Iterable[Any]) -> NameIndex:
-        from cloudops_ls.estate.names import NameIndex
+        from cloudops_ls.estate.search.names import NameIndex
 
         return NameIndex.build(rows)
 

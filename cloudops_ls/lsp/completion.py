@@ -11,7 +11,7 @@ from cloudops_ls.estate.untrusted import visible
 from cloudops_ls.runbook.text import Span
 
 if TYPE_CHECKING:
-    from cloudops_ls.estate.names import NameEntry
+    from cloudops_ls.estate.search.names import NameEntry
     from cloudops_ls.lsp.documents import RunbookDocument
     from cloudops_ls.lsp.session import Session
 

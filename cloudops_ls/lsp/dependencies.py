@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cloudops_ls.commands.policy_file import PolicyFile
     from cloudops_ls.config import SettingProblem, Settings
     from cloudops_ls.estate.catalog.loader import Catalog
-    from cloudops_ls.estate.names import NameIndex
+    from cloudops_ls.estate.search.names import NameIndex
     from cloudops_ls.home import Home
     from cloudops_ls.storage.resource import Resource
     from cloudops_ls.storage.service import StorageService

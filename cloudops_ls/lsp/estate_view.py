@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from cloudops_ls.estate.catalog.loader import Catalog
-    from cloudops_ls.estate.names import NameIndex
+    from cloudops_ls.estate.search.names import NameIndex
     from cloudops_ls.lsp.dependencies import Dependencies
     from cloudops_ls.storage.records import AccountRecord
     from cloudops_ls.storage.resource import Resource

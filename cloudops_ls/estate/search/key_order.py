@@ -22,6 +22,7 @@ LETTERS = 4
 """Letters by which keys are put into buckets before sorting."""
 _BUCKET = 8192
 """Keys sorted at once; some 5 ms."""
+_LAST = "\U0010ffff"
 
 
 class KeyOrder:
@@ -65,6 +66,11 @@ class KeyOrder:
             return self._starting(self._keys, prefix)
         found = (self._starting(self._groups[group], prefix) for group in groups)
         return merge(*found, key=self._text_of)
+
+    def count(self, prefix: str) -> int:
+        """Return how many keys there are whose text starts with ``prefix``."""
+        low = bisect_left(self._keys, prefix, key=self._text_of)
+        return bisect_left(self._keys, prefix + _LAST, lo=low, key=self._text_of) - low
 
     def _starting(self, keys: array[int], prefix: str) -> Iterator[int]:
         text_of = self._text_of

@@ -1,0 +1,1 @@
+"""Search of the estate by names, filters and, in the worker, meaning."""

@@ -1,0 +1,123 @@
+"""Which resources of an index pass a query's filters (pure)."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from fnmatch import translate
+from itertools import compress
+from typing import TYPE_CHECKING, NamedTuple
+
+from cloudops_ls.estate.search.query import Filter, FilterKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from cloudops_ls.estate.search.names import NameIndex
+    from cloudops_ls.estate.search.vocabulary import Vocabulary
+
+
+_TURNED = bytes([1, 0, *range(2, 256)])
+
+
+class Selection(NamedTuple):
+    """The resources that pass.
+
+    Attributes
+    ----------
+    mask
+        One byte per resource: 1 when it passes.
+    numbers
+        Those that pass, ascending.
+    unmatched
+        The filters that no resource at all fulfils.
+    """
+
+    mask: bytes
+    numbers: array[int]
+    unmatched: tuple[Filter, ...]
+
+
+def select(index: NameIndex, filters: Iterable[Filter], vocabulary: Vocabulary) -> Selection:
+    """Return what passes all of ``filters``."""
+    mask: bytes | None = None
+    unmatched = []
+    for one in filters:
+        column, wanted = _wanted(index, one, vocabulary)
+        if not wanted:
+            unmatched.append(one)
+        passing = bytes(map(wanted.__contains__, column))
+        if one.excluded:
+            passing = passing.translate(_TURNED)
+        mask = passing if mask is None else _both(mask, passing)
+    if mask is None:
+        mask = b"\1" * len(index.names)
+    return Selection(mask, array("I", compress(range(len(mask)), mask)), tuple(unmatched))
+
+
+def _both(first: bytes, second: bytes) -> bytes:
+    size = len(first)
+    both = int.from_bytes(first, "little") & int.from_bytes(second, "little")
+    return both.to_bytes(size, "little")
+
+
+def _wanted(
+    index: NameIndex, one: Filter, vocabulary: Vocabulary
+) -> tuple[Sequence[int], frozenset[int]]:
+    """Return the column that a filter looks at, and the numbers in it that it wants."""
+    match one.key:
+        case FilterKey.TYPE:
+            present = [text or "" for text in index.types.texts]
+            return index.type_numbers, _named(one.values, present, vocabulary.types)
+        case FilterKey.STATE:
+            states = [text or "" for text in index.states.texts]
+            return index.state_numbers, _named(one.values, states, _same)
+        case FilterKey.REGION:
+            regions = [region for _, region in index.places]
+            return index.place_numbers, _named(one.values, regions, vocabulary.regions)
+        case FilterKey.ACCOUNT:
+            accounts = [account for account, _ in index.places]
+            return index.place_numbers, _named(one.values, accounts, vocabulary.accounts)
+        case FilterKey.TAG:
+            return index.tags.numbers(), _tagged(index, one)
+
+
+def _named(
+    words: Iterable[str],
+    present: Sequence[str],
+    meant: Callable[[str, Iterable[str]], frozenset[str]],
+) -> frozenset[int]:
+    distinct = frozenset(present)
+    wanted: set[str] = set()
+    for word in words:
+        if "*" in word:
+            matches = _pattern(word)
+            wanted.update(text for text in distinct if matches(text))
+        else:
+            wanted |= meant(word, distinct)
+    return frozenset(number for number, text in enumerate(present) if text in wanted)
+
+
+def _same(word: str, present: Iterable[str]) -> frozenset[str]:
+    folded = word.casefold()
+    return frozenset(text for text in present if text.casefold() == folded)
+
+
+def _tagged(index: NameIndex, one: Filter) -> frozenset[int]:
+    key = _pattern(one.tag or "*")
+    values = [_pattern(value) for value in one.values]
+    return frozenset(
+        which
+        for which, pairs in index.tags.combinations()
+        if any(
+            key(name) and (not values or any(value(text) for value in values))
+            for name, text in pairs
+        )
+    )
+
+
+def _pattern(text: str) -> Callable[[str], bool]:
+    """Return what tells whether a text is ``text``, in which ``*`` stands for anything."""
+    literal = "*".join(re.sub(r"([\[?])", r"[\1]", part) for part in text.split("*"))
+    matches = re.compile(translate(literal), re.IGNORECASE).match
+    return lambda candidate: matches(candidate) is not None
