@@ -124,7 +124,7 @@ async def _search(home: Home) -> str:
                 raise RuntimeError("the search index was not built in time")
             await asyncio.sleep(0.2)
         for query in SEARCHES * 5:
-            if not await client.request(wire.SEARCH, {"query": query}):
+            if not (await client.request(wire.SEARCH, {"query": query}))["hits"]:
                 raise RuntimeError("a search found nothing")
         return str(search["detail"])
     finally:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from cloudops_ls.home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cloudops_ls.assistant.base import Assistant
     from cloudops_ls.commands.approval import ApprovalBook
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from cloudops_ls.commands.policy_file import PolicyFile
     from cloudops_ls.config import SettingProblem, Settings
     from cloudops_ls.estate.catalog.loader import Catalog
-    from cloudops_ls.estate.search.names import NameIndex
+    from cloudops_ls.estate.search.current import CurrentNames
     from cloudops_ls.lsp.dependencies import Dependencies
+    from cloudops_ls.storage.records import AccountRecord
     from cloudops_ls.storage.resource import Resource
     from cloudops_ls.storage.service import StorageService
     from cloudops_ls.worker.client import WorkerClient
@@ -100,10 +101,12 @@ def language_server_dependencies(home: Home) -> Dependencies:
 
         return load_settings(home, *editor)
 
-    def names(rows: Iterable[Any]) -> NameIndex:
-        from cloudops_ls.estate.search.names import NameIndex
+    def names(accounts: Callable[[], Sequence[AccountRecord]]) -> CurrentNames:
+        from cloudops_ls.estate.catalog.loader import Catalog
+        from cloudops_ls.estate.search.current import CurrentNames
+        from cloudops_ls.estate.search.vocabulary import Vocabulary
 
-        return NameIndex.build(rows)
+        return CurrentNames(Vocabulary(Catalog.load(), accounts=accounts))
 
     def approvals() -> ApprovalBook:
         from cloudops_ls.commands.approval import ApprovalBook
@@ -167,12 +170,15 @@ def worker_service(
     from cloudops_ls.commands.parser import CommandParser
     from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.scanner import Scanner
+    from cloudops_ls.estate.search.current import CurrentNames
+    from cloudops_ls.estate.search.vocabulary import Vocabulary
     from cloudops_ls.storage.estate_index import VectorSettings
     from cloudops_ls.storage.service import StorageService
     from cloudops_ls.storage.vectors.engines import Engine
     from cloudops_ls.worker.commands_part import CommandsPart
     from cloudops_ls.worker.estate_part import EstatePart
     from cloudops_ls.worker.index_part import IndexPart
+    from cloudops_ls.worker.search_part import SearchPart
     from cloudops_ls.worker.service import WorkerService
 
     catalog = Catalog.load()
@@ -198,11 +204,13 @@ def worker_service(
     )
     checker = CommandChecker(CommandParser(), Classifier(), storage.estate.find)
     index = IndexPart(storage, notify)
+    names = CurrentNames(Vocabulary(catalog, accounts=storage.estate.accounts))
     service = WorkerService(
         storage,
         [
             index,
             EstatePart(storage, scanner, index, settings.estate, notify),
+            SearchPart(storage, names, index),
             CommandsPart(storage, sessions, checker),
         ],
     )

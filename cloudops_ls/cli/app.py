@@ -22,9 +22,10 @@ app = typer.Typer(
 
 def run() -> None:
     """Run the command line; expected failures are one message and exit code 1."""
-    from cloudops_ls.cli import audit, demo, estate, executions
+    from cloudops_ls.cli import audit, demo, estate, executions, search
 
     estate.register(app)
+    search.register(app)
     executions.register(app)
     audit.register(app)
     demo.register(app)

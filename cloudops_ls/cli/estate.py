@@ -1,24 +1,20 @@
-"""``cloudops-ls scan``, ``status`` and ``search``."""
+"""``cloudops-ls scan`` and ``status``."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
+from rich.table import Table
 
 from cloudops_ls.cli.tables import print_tables
-from cloudops_ls.composition import connect_worker
+from cloudops_ls.cli.worker_call import ask_worker
 from cloudops_ls.config import load_settings
 from cloudops_ls.home import Home
 from cloudops_ls.worker import wire
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 Names = Annotated[list[str] | None, typer.Option()]
 
@@ -27,7 +23,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     app.command()(scan)
     app.command()(status)
-    app.command()(search)
 
 
 def scan(profile: Names = None, region: Names = None, type_: Names = None) -> None:
@@ -57,7 +52,7 @@ def scan(profile: Names = None, region: Names = None, type_: Names = None) -> No
                 found = f"{step['resources']:,} resources"
                 bar.update(task, total=step["total"], completed=step["done"], found=found)
 
-        result = _ask(home, wire.SCAN, params, show)
+        result = ask_worker(home, wire.SCAN, params, show)
     console.print(
         f"{result['resources']:,} resources in {result['accounts']} accounts, "
         f"{result['scopes']} listings, {result['failed']} failed, {result['seconds']:.1f} s"
@@ -71,12 +66,12 @@ def scan(profile: Names = None, region: Names = None, type_: Names = None) -> No
 def status() -> None:
     """Show how well the estate is known and how every part of the store is."""
     home = Home.locate()
-    health = _ask(home, wire.HEALTH, {})
+    health = ask_worker(home, wire.HEALTH, {})
     parts = Table("part", "state", "", title="Store")
     for part in health["parts"]:
         advice = f" {part['fix']}." if part["fix"] else ""
         parts.add_row(part["name"], part["state"], escape(f"{part['detail']}{advice}"))
-    known = _ask(home, wire.SCAN_STATUS, {})
+    known = ask_worker(home, wire.SCAN_STATUS, {})
     scopes = Table("account", "region", "type", "resources", "status", "", title="Estate")
     for scope in known["scopes"]:
         scopes.add_row(
@@ -88,41 +83,6 @@ def status() -> None:
             escape(scope["error"] or ""),
         )
     print_tables(parts, scopes)
-
-
-def search(query: str, limit: int = 20) -> None:
-    """Find resources by name, id, ARN or description."""
-    hits = _ask(Home.locate(), wire.SEARCH, {"query": query, "limit": limit})
-    table = Table(Column("name", overflow="fold"), "type", "account", "region", "state", "found by")
-    for hit in hits:
-        one = hit["resource"]
-        table.add_row(
-            escape(one["name"]),
-            one["resource_type"],
-            one["account_id"],
-            one["region"],
-            one["state"] or "",
-            hit["how"],
-        )
-    print_tables(table)
-    if not hits:
-        raise typer.Exit(1)
-
-
-def _ask(
-    home: Home,
-    method: str,
-    params: dict[str, Any],
-    on_notification: Callable[[str, dict[str, Any]], None] | None = None,
-) -> Any:
-    async def ask() -> Any:
-        worker = connect_worker(home, on_notification)
-        try:
-            return await worker.request(method, params)
-        finally:
-            await worker.close()
-
-    return asyncio.run(ask())
 
 
 def _default_profile(settings: Any) -> str:

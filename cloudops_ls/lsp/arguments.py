@@ -43,7 +43,10 @@ class ScanEstate(_Arguments):
 class SearchResources(_Arguments):
     """A search of the estate."""
 
-    query: str
+    query: str = Field(max_length=1000)
+    """Words, and filters such as ``type:rds state:stopped``."""
+    uri: str | None = None
+    """The runbook it is asked from."""
     filters: dict[str, Any] = Field(default_factory=dict)
     limit: int = Field(default=20, ge=1, le=100)
 

@@ -162,8 +162,8 @@ def _named(session: Session, document: RunbookDocument, turn: UserTurn) -> list[
 
 
 async def _search(session: Session, query: str) -> list[SearchHit]:
-    hits = await session.worker.request(wire.SEARCH, {"query": query, "limit": _CANDIDATES})
-    return [SearchHit.model_validate(hit) for hit in hits]
+    found = await session.worker.request(wire.SEARCH, {"query": query, "limit": _CANDIDATES})
+    return [SearchHit.model_validate(hit) for hit in found["hits"]]
 
 
 def _user_context(session: Session, document: RunbookDocument) -> UserContext:

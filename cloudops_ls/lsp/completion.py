@@ -1,4 +1,8 @@
-"""``textDocument/completion``: names of the estate, from memory only."""
+"""``textDocument/completion``: names of the estate, from memory only.
+
+Plain words complete as they are. ``@`` asks on purpose, and may be followed by filters:
+``@type:rds state:stopped main`` offers what passes them, and inserts it over the whole query.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from cloudops_ls.estate.search.query import FILTER_PATTERN, SearchQuery
 from cloudops_ls.estate.untrusted import visible
+from cloudops_ls.lsp.whereabouts import whereabouts
 from cloudops_ls.runbook.text import Span
 
 if TYPE_CHECKING:
@@ -19,7 +25,11 @@ LIMIT = 100
 """Longer lists are slower to send and no easier to read; typing on narrows them."""
 
 _MARKDOWN = re.compile(r"[\\\[\]<>`*_]")
-_WORD = re.compile(r"@?[\w.:/-]*$")
+_QUERY = re.compile(
+    rf"(?<!\w)@((?:{FILTER_PATTERN} +)*(?:{FILTER_PATTERN}|[\w.:/-]*))$", re.IGNORECASE
+)
+_LONGEST_QUERY = 500
+_WORD = re.compile(r"[\w.:/-]*$")
 _SHORTEST = 2
 """Letters typed before names are offered without ``@``."""
 
@@ -35,27 +45,37 @@ def complete(
     """
     nothing = types.CompletionList(is_incomplete=True, items=[])
     offset = document.offset(position)
-    match = _WORD.search(document.line_before(offset))
-    typed = match.group() if match else ""
-    word = typed.removeprefix("@")
-    if typed == word and len(word) < _SHORTEST:
-        return nothing
+    before = document.line_before(offset)
+    asked = _QUERY.search(before, max(len(before) - _LONGEST_QUERY, 0))
+    if asked is not None:
+        typed, query = asked[0], SearchQuery.parse(asked[1])
+    else:
+        match = _WORD.search(before)
+        typed = match.group() if match else ""
+        query = SearchQuery(typed)
+        if len(typed) < _SHORTEST:
+            return nothing
     runbook = document.runbook
     if runbook.in_output(offset):
         return nothing
     in_command = runbook.in_code(offset)
     replaced = document.range(Span(offset - len(typed), offset))
-    account = session.estate.account_of(session.profile_for(runbook))
-    entries = session.estate.names.complete(
-        word,
-        limit=LIMIT,
-        account_id=account.account_id if account is not None else None,
-        region=session.region_for(runbook),
-    )
-    items = []
-    for rank, entry in enumerate(entries):
-        text = entry.identifier if in_command else _mention(session, entry)
-        items.append(_item(session, entry, text, typed, replaced, rank))
+    items: list[types.CompletionItem] = []
+    where = whereabouts(session, document, offset - len(typed))
+    for rank, hit in enumerate(session.estate.finder.find(query, LIMIT, where).hits):
+        text = hit.entry.identifier if in_command else _mention(session, hit.entry)
+        shown = _filter_text(hit.entry, typed, query.text)
+        items.append(_item(session, hit.entry, text, shown, replaced, rank))
+    if asked is not None:
+        from cloudops_ls.lsp.filter_completion import filter_items
+
+        filters = filter_items(session.estate.finder, asked[1], replaced)
+        items = (
+            [*filters, *items] if ":" in asked[1] else [*items[: LIMIT - len(filters)], *filters]
+        )
+        items = items[:LIMIT]
+        for rank, item in enumerate(items):
+            item.sort_text = f"{rank:04d}"
     return types.CompletionList(is_incomplete=True, items=items)
 
 
@@ -73,7 +93,7 @@ def _item(
     session: Session,
     entry: NameEntry,
     text: str,
-    typed: str,
+    filter_text: str,
     replaced: types.Range,
     rank: int,
 ) -> types.CompletionItem:
@@ -86,21 +106,21 @@ def _item(
         ),
         detail=f"{entry.resource_type} · {place}{state}",
         kind=types.CompletionItemKind.Reference,
-        filter_text=_filter_text(entry, typed),
+        filter_text=filter_text,
         sort_text=f"{rank:04d}",
         text_edit=types.TextEdit(range=replaced, new_text=text),
         data={"arn": entry.arn},
     )
 
 
-def _filter_text(entry: NameEntry, typed: str) -> str:
+def _filter_text(entry: NameEntry, typed: str, word: str) -> str:
     """Return what the client matches further typing against.
 
     VS Code filters by itself at every ``-``, which ends a Markdown word, before it asks again,
     and Neovim keeps what begins with the typed: so the text begins with that, also where it is
     found inside a name, and goes on as the name does.
     """
-    folded = typed.removeprefix("@").lower()
+    folded = word.lower()
     for text in (entry.name, entry.identifier, entry.arn):
         start = text.lower().find(folded)
         if start >= 0:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from cloudops_ls.assistant.base import Assistant
     from cloudops_ls.commands.approval import ApprovalBook
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from cloudops_ls.commands.policy_file import PolicyFile
     from cloudops_ls.config import SettingProblem, Settings
     from cloudops_ls.estate.catalog.loader import Catalog
-    from cloudops_ls.estate.search.names import NameIndex
+    from cloudops_ls.estate.search.current import CurrentNames
     from cloudops_ls.home import Home
+    from cloudops_ls.storage.records import AccountRecord
     from cloudops_ls.storage.resource import Resource
     from cloudops_ls.storage.service import StorageService
     from cloudops_ls.worker.client import WorkerClient
@@ -50,7 +51,7 @@ class Dependencies:
     build_assistant
         Builds the configured assistant; blocking.
     build_names
-        Builds the name index from stored rows; blocking.
+        Makes the search in memory, still empty, from what returns the accounts known now.
     build_approvals
         Makes the book that holds confirmations between question and run.
     open_policy
@@ -66,7 +67,7 @@ class Dependencies:
     open_storage: Callable[[], StorageService]
     connect_worker: ConnectWorker
     build_assistant: Callable[[Settings], Assistant]
-    build_names: Callable[[Iterable[Any]], NameIndex]
+    build_names: Callable[[Callable[[], Sequence[AccountRecord]]], CurrentNames]
     build_approvals: Callable[[], ApprovalBook]
     open_policy: Callable[[], PolicyFile]
     undo_of: Callable[[CheckedCommand, Sequence[Resource], Catalog], str | None]

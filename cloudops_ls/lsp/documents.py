@@ -212,6 +212,15 @@ class RunbookWorkspace(Workspace):
             return document
         return None
 
+    @property
+    def open_runbooks(self) -> list[RunbookDocument]:
+        """The runbooks that are open."""
+        return [
+            document
+            for document in self.text_documents.values()
+            if isinstance(document, RunbookDocument) and document.is_runbook
+        ]
+
     def remove_text_document(self, doc_uri: str) -> None:
         """Close a document; those who still hold it see that it is closed."""
         document = self.text_documents.get(unquote(doc_uri))

@@ -10,6 +10,7 @@ from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.lsp.cards import card_of
 from cloudops_ls.lsp.guard import show
 from cloudops_ls.lsp.progress import WorkCancelled, WorkDone
+from cloudops_ls.lsp.whereabouts import whereabouts
 from cloudops_ls.worker import wire
 
 if TYPE_CHECKING:
@@ -81,9 +82,21 @@ async def sync_status(session: Session) -> dict[str, Any]:
 
 
 async def search_resources(session: Session, search: SearchResources) -> list[dict[str, Any]]:
-    """Search the estate in the worker, best first; see ``EstateStorage.search``."""
-    params = {"query": search.query, "filters": search.filters, "limit": search.limit}
-    hits: list[dict[str, Any]] = await session.worker.request(wire.SEARCH, params)
+    """Search the estate in the worker, best first; see ``EstateSearch.search``.
+
+    The query may hold filters. With the ``uri`` of an open runbook its account, region and
+    mentions count for the order.
+    """
+    document = session.document(search.uri) if search.uri else None
+    where = whereabouts(session, document) if document is not None else None
+    params = {
+        "query": search.query,
+        "filters": search.filters,
+        "limit": search.limit,
+        **(where._asdict() if where is not None else {}),
+    }
+    found = await session.worker.request(wire.SEARCH, params)
+    hits: list[dict[str, Any]] = found["hits"]
     return hits
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudops_ls.logs import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from cloudops_ls.estate.catalog.loader import Catalog
+    from cloudops_ls.estate.search.current import CurrentNames
+    from cloudops_ls.estate.search.finder import Finder
     from cloudops_ls.estate.search.names import NameIndex
     from cloudops_ls.lsp.dependencies import Dependencies
     from cloudops_ls.storage.records import AccountRecord
@@ -19,13 +20,6 @@ if TYPE_CHECKING:
     from cloudops_ls.storage.service import StorageService
 
 T = TypeVar("T")
-
-
-def _settle_memory(_store: StorageService) -> None:
-    """Keep the garbage collector out of the index: a look over 100,000 names takes 150 ms."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
 
 
 class EstateView:
@@ -46,19 +40,29 @@ class EstateView:
     ) -> None:
         self._dependencies = dependencies
         self._stored = stored
-        self._names: NameIndex | None = None
+        self._current: CurrentNames | None = None
+        self._empty: Finder | None = None
         self._catalog: Catalog | None = None
         self._accounts: list[AccountRecord] = []
         self._resources: dict[str, Resource] = {}
-        self._generation = -1
         self._reloading = asyncio.Lock()
 
     @property
+    def finder(self) -> Finder:
+        """The search as of the last sync; finds nothing until the names are loaded."""
+        if self._current is not None:
+            return self._current.finder
+        if self._empty is None:
+            from cloudops_ls.estate.search.finder import Finder
+            from cloudops_ls.estate.search.names import NameIndex
+
+            self._empty = Finder(NameIndex.build(()))
+        return self._empty
+
+    @property
     def names(self) -> NameIndex:
-        """The names as of the last sync; empty until they are loaded."""
-        if self._names is None:
-            self._names = self._dependencies.build_names(())
-        return self._names
+        """The names as of the last sync."""
+        return self.finder.index
 
     @property
     def catalog(self) -> Catalog:
@@ -89,18 +93,24 @@ class EstateView:
         account = self.account(account_id)
         return (account.alias if account is not None else None) or account_id
 
-    async def reload(self) -> bool:
-        """Read the estate again if it has changed since the last time; return whether it had."""
+    async def reload(self, gone: Iterable[str] = ()) -> bool:
+        """Read what has changed in the estate; return whether anything had.
+
+        Parameters
+        ----------
+        gone
+            ARNs that are known to have been deleted.
+        """
         async with self._reloading:
-            generation = await self._stored(lambda store: store.estate.generation())
-            if generation == self._generation:
-                return False
-            self._names = await self._stored(
-                lambda store: self._dependencies.build_names(store.estate.names())
-            )
+            current = self._current
+            if current is None:
+                build = self._dependencies.build_names
+                current = await self._stored(lambda _store: build(lambda: self._accounts))
+                self._current = current
+            current.lost(gone)
             self._accounts = await self._stored(lambda store: store.estate.accounts())
+            if not await self._stored(lambda store: current.catch_up(store.estate)):
+                return False
             self._resources.clear()
-            self._generation = generation
-            await self._stored(_settle_memory)
-        logger.info("name index loaded, generation %d", generation)
+        logger.info("name index loaded, %d names", len(self.names))
         return True

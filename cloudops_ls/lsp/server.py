@@ -129,7 +129,7 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
     @server.feature(
         types.TEXT_DOCUMENT_COMPLETION,
         # '-' must not be a trigger: it stands inside most names.
-        types.CompletionOptions(trigger_characters=["@"], resolve_provider=True),
+        types.CompletionOptions(trigger_characters=["@", ":"], resolve_provider=True),
     )
     @quiet
     async def completion(params: types.CompletionParams) -> types.CompletionList | None:
@@ -143,6 +143,13 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
         from cloudops_ls.lsp.completion import resolve
 
         return await quiet(resolve)(session, item) or item
+
+    @server.feature(types.WORKSPACE_SYMBOL)
+    @quiet
+    async def symbols(params: types.WorkspaceSymbolParams) -> list[types.WorkspaceSymbol] | None:
+        from cloudops_ls.lsp.symbols import workspace_symbols
+
+        return workspace_symbols(session, params.query)
 
     @server.feature(types.TEXT_DOCUMENT_HOVER)
     @quiet

@@ -145,6 +145,11 @@ class Session:
         workspace = self.server.workspace
         return workspace.open_runbook(uri) if isinstance(workspace, RunbookWorkspace) else None
 
+    def open_runbooks(self) -> list[RunbookDocument]:
+        """Return the runbooks that are open."""
+        workspace = self.server.workspace
+        return workspace.open_runbooks if isinstance(workspace, RunbookWorkspace) else []
+
     def conversation_of(self, document: RunbookDocument) -> str | None:
         """Return the id of a file's conversation, None when it has none yet."""
         matter = document.runbook.front_matter

@@ -11,6 +11,7 @@ from cloudops_ls.storage import changes, sync
 from cloudops_ls.storage.records import (
     AccountRecord,
     Change,
+    EstateChanges,
     NameRow,
     ResourceFilter,
     Scope,
@@ -177,6 +178,17 @@ class EstateStorage:
         """
         return self._search.search(query, filters or ResourceFilter(), limit)
 
+    def similar(
+        self, query: str, filters: ResourceFilter | None = None, limit: int = 20
+    ) -> list[SearchHit]:
+        """Return what `search` finds by likeness alone, whatever things are called."""
+        return self._search.similar(query, filters or ResourceFilter(), limit)
+
+    def load(self, arns: Iterable[str]) -> list[Resource]:
+        """Return those of ``arns`` that exist, in the order given."""
+        with self._database.read() as connection:
+            return list(load(connection, arns))
+
     def find(self, token: str) -> list[Resource]:
         """Return all resources whose name, identifier or ARN is ``token``.
 
@@ -228,6 +240,35 @@ class EstateStorage:
                     yield from map(NameRow._make, chunk)
             finally:
                 cursor.close()
+
+    def tags(self) -> Iterator[tuple[str, str]]:
+        """Stream ARN and tags of every resource that has other tags than ``Name``, as JSON."""
+        query = select(ResourceRow.arn, _tags()).where(_tags() != "{}")
+        with self._database.read() as connection:
+            cursor = connection.connection.cursor()
+            try:
+                compiled = query.compile(
+                    dialect=connection.dialect, compile_kwargs={"literal_binds": True}
+                )
+                cursor.execute(str(compiled))
+                while chunk := cursor.fetchmany(NAMES_CHUNK):
+                    yield from chunk
+            finally:
+                cursor.close()
+
+    def changes_since(self, revision: int, limit: int) -> EstateChanges | None:
+        """Return what has changed since a revision; None when it is more than ``limit``."""
+        columns = [getattr(ResourceRow, field) for field in NameRow._fields]
+        query = (
+            select(*columns, _tags().label("tags"))
+            .where(ResourceRow.revision > revision)
+            .limit(limit + 1)
+        )
+        with self._database.read() as connection:
+            now = current_revision(connection)
+            rows = [(NameRow(*row[:-1]), row[-1]) for row in connection.execute(query)]
+            count = connection.execute(select(func.count(ResourceRow.arn))).scalar_one()
+        return EstateChanges(now, count, rows) if len(rows) <= limit else None
 
     def generation(self) -> int:
         """Return a number that changes whenever any resource changes, appears or goes."""
@@ -306,3 +347,8 @@ class EstateStorage:
         query = loading().where(condition).order_by(ResourceRow.arn)
         with self._database.read() as connection:
             return [resource_of(row) for row in connection.execute(query)]
+
+
+def _tags() -> ColumnElement[str]:
+    """Return the tags of a row's document but ``Name``, as JSON."""
+    return func.json_remove(func.json_extract(ResourceRow.document, "$.tags"), "$.Name")

@@ -251,6 +251,17 @@ class NameRow(NamedTuple):
     state: str | None
 
 
+class EstateChanges(NamedTuple):
+    """What has changed in the estate since a revision, as far as names go."""
+
+    revision: int
+    """The revision now."""
+    total: int
+    """Resources there are now: fewer than expected when some were deleted."""
+    rows: list[tuple[NameRow, str]]
+    """New and changed resources, with their tags as JSON without ``Name``."""
+
+
 class ResourceFilter(Record):
     """Which resources a search may return; an empty field does not restrict."""
 
@@ -284,6 +295,10 @@ class Match(StrEnum):
     """Its name, identifier or ARN is what was asked for."""
     PREFIX = "prefix"
     SUBSTRING = "substring"
+    FUZZY = "fuzzy"
+    """Its name is within two misspellings of what was asked for."""
+    FILTERS = "filters"
+    """It passes the filters, and nothing else was asked for."""
     KEYWORDS = "keywords"
     """Words of the query occur in it (BM25, or plain text matching without an index)."""
     HYBRID = "hybrid"

@@ -69,14 +69,18 @@ class EstateSearch:
             return []
         # Before the transaction: the index may itself read the database to catch up.
         alike = self._index.search(query, filters, limit) if self._index is not None else None
-        hits: dict[str, SearchHit] = {}
         with self._database.read() as connection:
-            for hit in self._candidates(connection, query, filters, alike):
-                if filters.matches(hit.resource):
-                    hits.setdefault(hit.resource.arn, hit)
-                if len(hits) == limit:
-                    break
-        return list(hits.values())
+            return _first(self._candidates(connection, query, filters, alike), filters, limit)
+
+    def similar(self, query: str, filters: ResourceFilter, limit: int) -> list[SearchHit]:
+        """Return hits by likeness alone, best first."""
+        query = query.strip()
+        limit = min(limit, MAX_LIMIT)
+        if not query or limit < 1:
+            return []
+        alike = self._index.search(query, filters, limit) if self._index is not None else None
+        with self._database.read() as connection:
+            return _first(_similar(connection, query, filters, alike), filters, limit)
 
     def _candidates(
         self,
@@ -102,10 +106,7 @@ class EstateSearch:
         within = _named(connection, contains, filters) if known is None else load(connection, known)
         for resource in within:
             yield SearchHit(resource=resource, score=SUBSTRING_SCORE, how=Match.SUBSTRING)
-        if alike is None:
-            yield from _by_words(connection, query, filters)
-        else:
-            yield from _from_index(connection, alike)
+        yield from _similar(connection, query, filters, alike)
 
 
 def find(connection: Connection, token: str) -> list[Resource]:
@@ -147,6 +148,29 @@ def _named(
     rows = connection.execute(query.execution_options(yield_per=_CHUNK))
     for chunk in rows.partitions():
         yield from load(connection, [row.arn for row in chunk if filters.admits(*row[1:])])
+
+
+def _first(hits: Iterator[SearchHit], filters: ResourceFilter, limit: int) -> list[SearchHit]:
+    """Return the first ``limit`` hits that pass, each resource once."""
+    found: dict[str, SearchHit] = {}
+    for hit in hits:
+        if filters.matches(hit.resource):
+            found.setdefault(hit.resource.arn, hit)
+        if len(found) == limit:
+            break
+    return list(found.values())
+
+
+def _similar(
+    connection: Connection,
+    query: str,
+    filters: ResourceFilter,
+    alike: Sequence[Alike] | None,
+) -> Iterator[SearchHit]:
+    if alike is None:
+        yield from _by_words(connection, query, filters)
+    else:
+        yield from _from_index(connection, alike)
 
 
 def _from_index(connection: Connection, alike: Sequence[Alike]) -> Iterator[SearchHit]:

@@ -1,4 +1,4 @@
-"""The worker's part for the estate: scan, search, refresh."""
+"""The worker's part for the estate: scan, refresh."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.logs import logger
-from cloudops_ls.storage.records import AccountRecord, ResourceFilter
+from cloudops_ls.storage.records import AccountRecord
 from cloudops_ls.worker import wire
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ _PROBLEMS_SHOWN = 10
 
 
 class EstatePart:
-    """Keeps the stored estate true and answers searches of it.
+    """Keeps the stored estate true.
 
     Parameters
     ----------
@@ -64,7 +62,6 @@ class EstatePart:
             wire.SCAN: self.scan,
             wire.CANCEL_SCAN: self.cancel_scan,
             wire.SCAN_STATUS: self.scan_status,
-            wire.SEARCH: self.search,
             wire.REFRESH: self.refresh,
         }
 
@@ -129,24 +126,6 @@ class EstatePart:
             ],
             "scopes": [scope.model_dump(mode="json") for scope in self._storage.sync.scopes()],
         }
-
-    def search(self, params: dict[str, Any]) -> list[dict[str, Any]]:
-        """Search the estate; see ``EstateStorage.search``."""
-        try:
-            filters = ResourceFilter.model_validate(params.get("filters") or {})
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            name = ".".join(str(step) for step in first["loc"])
-            raise CloudOpsError(
-                f"The search filter is wrong: {first['msg']}",
-                where=name,
-                fix=f"Filters are {', '.join(ResourceFilter.model_fields)}",
-            ) from None
-        self._index.mend()
-        hits = self._storage.estate.search(
-            str(params["query"]), filters, int(params.get("limit") or 20)
-        )
-        return [hit.model_dump(mode="json") for hit in hits]
 
     def refresh(self, params: dict[str, Any]) -> dict[str, Any]:
         """Ask AWS how single resources are now, and store the answer."""

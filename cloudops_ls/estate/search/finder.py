@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from cloudops_ls.estate.search.fuzzy import Misspellings
 from cloudops_ls.estate.search.key_order import NUMBER_SHIFT
 from cloudops_ls.estate.search.names import NameEntry, NameIndex, part_starts
-from cloudops_ls.estate.search.query import Filter, SearchQuery
 from cloudops_ls.estate.search.selection import Selection, select
 from cloudops_ls.estate.search.vocabulary import Vocabulary
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from cloudops_ls.estate.search.key_order import KeyOrder
+    from cloudops_ls.estate.search.query import Filter, SearchQuery
 
 _CHUNK = 2048
 """Resources whose texts are searched as one string."""

@@ -26,7 +26,7 @@ from cloudops_ls.estate.search.key_order import (
 from cloudops_ls.estate.search.tag_sets import TagSets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _PART = re.compile(r"(?<=[-_./: ])(?=[^-_./: ])|(?<=[a-z0-9])(?=[A-Z])")
 """Where a new word starts inside a name: after a separator, or at a capital in camelCase."""
@@ -80,6 +80,8 @@ class NameIndex:
         Keys of the folded names and identifiers, and of what starts at a word inside them.
     hidden
         Resources that are gone; their names are still known as such.
+    text_of
+        Returns the folded text from where a key of `whole` or `parts` points to its end.
     """
 
     def __init__(self) -> None:
@@ -98,6 +100,7 @@ class NameIndex:
         # Texts in lower case, two per resource: name at 2n, identifier at 2n + 1.
         self.folded: list[str] = []
         self._known: frozenset[str] = frozenset()
+        self.text_of = _texts(self.folded)
         self.whole = KeyOrder({}, self.text_of, self.place_numbers, 0)
         self.parts = KeyOrder({}, self.text_of, self.place_numbers, 0)
         self._by_arn: dict[str, int] = {}
@@ -244,10 +247,6 @@ class NameIndex:
                 seen.add(number)
                 yield number
 
-    def text_of(self, key: int) -> str:
-        """Return the folded text from where a key of `whole` or `parts` points to its end."""
-        return self.folded[key >> OFFSET_BITS][key & MAX_OFFSET :]
-
     def entry(self, number: int) -> NameEntry:
         """Return a resource by its number."""
         account_id, region = self.places[self.place_numbers[number]]
@@ -279,6 +278,14 @@ class NameIndex:
                 others.append(number)
         if not exact:
             yield from others
+
+
+def _texts(folded: list[str]) -> Callable[[int], str]:
+    # Not a method: an index that refers to itself would wait for the garbage collector.
+    def text_of(key: int) -> str:
+        return folded[key >> OFFSET_BITS][key & MAX_OFFSET :]
+
+    return text_of
 
 
 def part_starts(text: str, folded: str) -> Iterator[int]:

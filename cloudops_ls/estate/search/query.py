@@ -27,11 +27,11 @@ class FilterKey(StrEnum):
     TAG = "tag"
 
 
-FILTER = re.compile(
-    rf"(?<!\S)(?P<no>-?)(?P<key>{'|'.join(FilterKey)}):(?P<value>(?:\"[^\"\n]*\"?|[^\s\"])*)",
-    re.IGNORECASE,
-)
-"""One filter, as it is typed; the value may still be empty, its last quote still missing."""
+_KEYS = "|".join(FilterKey)
+_VALUE = r"(?:\"[^\"\n]*\"?|[^\s\"])*"
+_FILTER = re.compile(rf"(?<!\S)(?P<no>-?)(?P<key>{_KEYS}):(?P<value>{_VALUE})", re.IGNORECASE)
+FILTER_PATTERN = rf"-?(?:{_KEYS}):{_VALUE}"
+"""One filter as it is typed: the value may still be empty, its last quote still missing."""
 _PIECE = re.compile(r"\"([^\"]*)\"?|([^\",=]+)|([,=])")
 
 
@@ -74,8 +74,8 @@ class SearchQuery:
     @classmethod
     def parse(cls, text: str) -> SearchQuery:
         """Take filters and words apart; a filter without a value does not count yet."""
-        filters = [made for match in FILTER.finditer(text) if (made := _filter(match)) is not None]
-        return cls(" ".join(FILTER.sub(" ", text).split()), tuple(dict.fromkeys(filters)))
+        filters = [made for match in _FILTER.finditer(text) if (made := _filter(match)) is not None]
+        return cls(" ".join(_FILTER.sub(" ", text).split()), tuple(dict.fromkeys(filters)))
 
     def narrowed(
         self,

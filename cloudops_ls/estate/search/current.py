@@ -1,0 +1,118 @@
+"""The search of one process, kept in step with the store and swapped whole."""
+
+from __future__ import annotations
+
+import gc
+import json
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cloudops_ls.estate.search.finder import Finder
+from cloudops_ls.estate.search.names import NameEntry, NameIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cloudops_ls.estate.search.vocabulary import Vocabulary
+    from cloudops_ls.storage.estate import EstateStorage
+    from cloudops_ls.storage.records import EstateChanges
+
+_FEW = 200
+"""Changed resources up to which the index is updated instead of built again."""
+
+
+class CurrentNames:
+    """The finder over the estate as it was last read.
+
+    Parameters
+    ----------
+    vocabulary
+        What types, regions and accounts are called in filters.
+
+    Attributes
+    ----------
+    finder
+        Never changes in itself: whoever took it may go on using it.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._generation = -1
+        self._gone: set[str] = set()
+        self._catching_up = threading.Lock()
+        self.finder = Finder(NameIndex.build(()), vocabulary)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the estate was read at all."""
+        return self._generation >= 0
+
+    def lost(self, arns: Iterable[str]) -> None:
+        """Take note of resources that were deleted from the store.
+
+        Without being told, the next :meth:`catch_up` sees only that there are fewer, and builds
+        the index anew.
+        """
+        self._gone.update(arns)
+
+    def catch_up(self, estate: EstateStorage) -> bool:
+        """Read what has changed in the store; return whether anything had. Blocking.
+
+        A few resources whose state has changed or that are gone cost next to nothing; anything
+        else builds the index anew: first the names, then the tags.
+        """
+        with self._catching_up:
+            if estate.generation() == self._generation:
+                return False
+            changes = estate.changes_since(self._generation, _FEW) if self.loaded else None
+            if changes is None or not self._update(changes):
+                self._build(estate)
+            return True
+
+    def _update(self, changes: EstateChanges) -> bool:
+        index = self.finder.index
+        for row, tags in changes.rows:
+            number = index.number_of(row.arn)
+            if number is None:
+                return False
+            known = index.entry(number)
+            if NameEntry(*row)._replace(state=None) != known._replace(state=None):
+                return False
+            if json.loads(tags or "{}") != index.tags.of(number):
+                return False
+        present = {row.arn for row, _ in changes.rows}
+        gone = self._gone - present
+        updated = index.updated({row.arn: row.state for row, _ in changes.rows}, gone)
+        if len(updated) != changes.total:
+            return False
+        self._gone = gone
+        self.finder = self.finder.over(updated)
+        self._generation = changes.revision
+        return True
+
+    def _build(self, estate: EstateStorage) -> None:
+        generation = estate.generation()
+        with _without_collections():
+            finder = Finder(NameIndex.build(estate.names()), self._vocabulary)
+            self.finder = finder
+            self._generation = generation
+            self._gone.clear()
+            self.finder = finder.over(finder.index.with_tags(estate.tags()))
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Keep the garbage collector from looking through the index, now and later.
+
+    A look over a hundred thousand names stops every thread for 150 ms. Nothing in an index refers
+    back to it, so it goes away by itself.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        # What is young and dead should not be kept for ever.
+        gc.collect(1)
+        gc.freeze()
+        gc.enable()
