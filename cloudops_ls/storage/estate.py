@@ -11,7 +11,7 @@ from cloudops_ls.storage import changes, sync
 from cloudops_ls.storage.records import (
     AccountRecord,
     Change,
-    EstateChanges,
+    NameChanges,
     NameRow,
     ResourceFilter,
     Scope,
@@ -256,7 +256,7 @@ class EstateStorage:
             finally:
                 cursor.close()
 
-    def changes_since(self, revision: int, limit: int) -> EstateChanges | None:
+    def names_since(self, revision: int, limit: int) -> NameChanges | None:
         """Return what has changed since a revision; None when it is more than ``limit``."""
         columns = [getattr(ResourceRow, field) for field in NameRow._fields]
         query = (
@@ -268,7 +268,7 @@ class EstateStorage:
             now = current_revision(connection)
             rows = [(NameRow(*row[:-1]), row[-1]) for row in connection.execute(query)]
             count = connection.execute(select(func.count(ResourceRow.arn))).scalar_one()
-        return EstateChanges(now, count, rows) if len(rows) <= limit else None
+        return NameChanges(now, count, rows) if len(rows) <= limit else None
 
     def generation(self) -> int:
         """Return a number that changes whenever any resource changes, appears or goes."""

@@ -251,7 +251,7 @@ class NameRow(NamedTuple):
     state: str | None
 
 
-class EstateChanges(NamedTuple):
+class NameChanges(NamedTuple):
     """What has changed in the estate since a revision, as far as names go."""
 
     revision: int

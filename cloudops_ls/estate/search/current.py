@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cloudops_ls.estate.search.vocabulary import Vocabulary
     from cloudops_ls.storage.estate import EstateStorage
-    from cloudops_ls.storage.records import EstateChanges
+    from cloudops_ls.storage.records import NameChanges
 
 _FEW = 200
 """Changed resources up to which the index is updated instead of built again."""
@@ -65,12 +65,12 @@ class CurrentNames:
         with self._catching_up:
             if estate.generation() == self._generation:
                 return False
-            changes = estate.changes_since(self._generation, _FEW) if self.loaded else None
+            changes = estate.names_since(self._generation, _FEW) if self.loaded else None
             if changes is None or not self._update(changes):
                 self._build(estate)
             return True
 
-    def _update(self, changes: EstateChanges) -> bool:
+    def _update(self, changes: NameChanges) -> bool:
         index = self.finder.index
         for row, tags in changes.rows:
             number = index.number_of(row.arn)
