@@ -74,6 +74,22 @@ class AuditTransaction:
             # As it will be read back: what is signed must be what is stored.
             details=json.loads(json.dumps(details or {})),
         )
+        self._insert(entry)
+        return entry
+
+    def adopt(self, entries: Iterable[AuditEntry]) -> int:
+        """Continue the log of another store, as when it is restored; return how many were taken.
+
+        Only an empty log can: entries of two stores are no chain. The entries are taken as they
+        are, breaks included.
+        """
+        if self.tail != FIRST:
+            return 0
+        for entry in entries:
+            self._insert(entry)
+        return self.written
+
+    def _insert(self, entry: AuditEntry) -> None:
         self.connection.execute(
             insert(AuditRow).values(
                 seq=entry.seq,
@@ -88,7 +104,6 @@ class AuditTransaction:
         )
         self.tail = Link(seq=entry.seq, digest=entry.digest)
         self.written += 1
-        return entry
 
 
 class AuditLog:

@@ -42,6 +42,8 @@ class AuditEvent(StrEnum):
     """Its watcher died first; nobody saw how the command ended."""
     OUTPUT_SHOWN = "output shown"
     """Output that holds a secret was shown on request."""
+    RESTORED = "restored"
+    """Records were added or replaced from a backup; the log itself never is."""
 
 
 class AuditEntry(Record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from cloudops_ls.errors import CloudOpsError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from cloudops_ls.home import Home
+    from cloudops_ls.storage.backups import BackupPlan, Backups
     from cloudops_ls.storage.estate_index import EstateIndex, VectorSettings
 
 
@@ -43,7 +45,12 @@ class StorageService:
     """
 
     def __init__(
-        self, home: Home, keys: KeyRing, database: Database, index: EstateIndex | None = None
+        self,
+        home: Home,
+        keys: KeyRing,
+        database: Database,
+        index: EstateIndex | None = None,
+        backup: BackupPlan | None = None,
     ) -> None:
         self._home = home
         self._keys = keys
@@ -54,6 +61,7 @@ class StorageService:
         self.audit = AuditLog(database, home)
         self.executions = ExecutionLog(database, self.audit)
         self.sync = SyncState(database, home)
+        self._backup = backup
 
     @classmethod
     def open(
@@ -62,6 +70,7 @@ class StorageService:
         *,
         vectors: VectorSettings | None = None,
         keys: KeyRing | None = None,
+        backup: BackupPlan | None = None,
     ) -> Self:
         """Open the store of ``home``, creating what is missing.
 
@@ -73,6 +82,8 @@ class StorageService:
             How to search; None opens the database alone, where search is by text.
         keys
             What opens the data key; by default what the environment offers.
+        backup
+            Where backups go; None leaves export and import.
 
         Raises
         ------
@@ -84,15 +95,23 @@ class StorageService:
         ring = keys or KeyRing(home)
         database = Database.open(home.database, ring.open())
         if vectors is None:
-            return cls(home, ring, database)
+            return cls(home, ring, database, backup=backup)
         try:
             # Qdrant and numpy: only for those who search with them.
             from cloudops_ls.storage.estate_index import EstateIndex
 
-            return cls(home, ring, database, EstateIndex(database, home.models, vectors))
+            return cls(home, ring, database, EstateIndex(database, home.models, vectors), backup)
         except BaseException:
             database.close()
             raise
+
+    @cached_property
+    def backup(self) -> Backups:
+        """Backups in S3, and export and import of local files."""
+        # Archives and their encryption: only for those who use them.
+        from cloudops_ls.storage.backups import Backups
+
+        return Backups(self._database, self.audit, self.sync, self._home, self._backup)
 
     def health(self) -> StorageHealth:
         """Return how every part is; never raises."""

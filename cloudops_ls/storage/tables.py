@@ -274,3 +274,12 @@ class MetaRow(Base):
 
     key: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[int]
+
+
+class BackupStateRow(Base):
+    """What this store knows of its backups: their key, whom it is sealed for, the schedule."""
+
+    __tablename__ = "backup_state"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]

@@ -1,0 +1,1 @@
+"""Backups: encrypted, incremental, verified; the format is docs/storage.md, "Backups"."""

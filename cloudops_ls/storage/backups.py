@@ -1,0 +1,515 @@
+"""Backups of a store, as the seed's ``BackupManager`` has them."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.metadata import version as installed_version
+from typing import TYPE_CHECKING
+
+from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.storage.backup.aside import Aside, require_known
+from cloudops_ls.storage.backup.backup_key import BackupKey
+from cloudops_ls.storage.backup.bucket_lock import BucketLock, LockKind
+from cloudops_ls.storage.backup.layout import date_name
+from cloudops_ls.storage.backup.local_file import (
+    ImportedFile,
+    KeySealer,
+    PassphraseSealer,
+    Sealer,
+    export_file,
+)
+from cloudops_ls.storage.backup.progress import Watch
+from cloudops_ls.storage.backup.pruning import Pruned, Pruner
+from cloudops_ls.storage.backup.reading import choose, read_chunks, read_snapshot
+from cloudops_ls.storage.backup.repository import Repository
+from cloudops_ls.storage.backup.restoring import RestoreMode, Restorer
+from cloudops_ls.storage.backup.schedule import next_due
+from cloudops_ls.storage.backup.state import BackupState
+from cloudops_ls.storage.backup.verifying import Verification, verify
+from cloudops_ls.storage.backup.writing import BackupWriter, Origin, Written
+from cloudops_ls.storage.locks import FileLock
+from cloudops_ls.storage.records import now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from cloudops_ls.home import Home
+    from cloudops_ls.storage.audit import AuditLog
+    from cloudops_ls.storage.backup.documents import Stream
+    from cloudops_ls.storage.backup.layout import Layout
+    from cloudops_ls.storage.backup.object_store import ObjectStore
+    from cloudops_ls.storage.database import Database
+    from cloudops_ls.storage.recovery_key import RecoveryKey
+    from cloudops_ls.storage.sync import SyncState
+
+WAIT = 5.0
+"""Seconds to wait for another operation on the backups of this store."""
+_BEFORE = "before-restore-"
+
+
+@dataclass(frozen=True, slots=True)
+class BackupPlan:
+    """Where backups go and how long they are kept.
+
+    Attributes
+    ----------
+    store, layout
+        The bucket, and the user's folder in it.
+    enabled
+        Whether they are made by themselves, unless the operator said otherwise.
+    interval
+        Between backups that are made by themselves.
+    keep_days
+        Retention, counted back from the newest backup; 0 removes none by itself.
+    """
+
+    store: ObjectStore
+    layout: Layout
+    enabled: bool = False
+    interval: timedelta = timedelta(hours=24)
+    keep_days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One backup in the bucket.
+
+    Attributes
+    ----------
+    name
+        Its date, which restores it.
+    created_at, host, mine
+        When and where it was made; whether by this store.
+    rows
+        How many rows it holds, by table.
+    new_bytes
+        What it added to the bucket.
+    problem
+        Why it cannot be read; None if it can.
+    """
+
+    name: str
+    created_at: datetime | None
+    host: str
+    mine: bool
+    rows: dict[str, int]
+    new_bytes: int
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did.
+
+    Attributes
+    ----------
+    name
+        What was restored.
+    added
+        Rows, by table.
+    safety_copy
+        An export of what a replace has replaced.
+    """
+
+    name: str
+    added: dict[str, int]
+    safety_copy: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleState:
+    """How the schedule stands."""
+
+    enabled: bool
+    last_done: datetime | None
+    next_due: datetime | None
+    problem: str | None
+
+
+class Backups:
+    """Makes, lists, verifies, restores and prunes the backups of one store.
+
+    One operation at a time, in whatever process: a second one waits a moment and is then refused.
+
+    Parameters
+    ----------
+    database, audit, sync
+        The store.
+    home
+        Where its locks and temporary files are.
+    plan
+        Where backups go; None where no bucket is set, which leaves export and import.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        audit: AuditLog,
+        sync: SyncState,
+        home: Home,
+        plan: BackupPlan | None = None,
+    ) -> None:
+        self._database = database
+        self._audit = audit
+        self._sync = sync
+        self._home = home
+        self._plan = plan
+        self.state = BackupState(database)
+
+    # The seed's interface
+
+    def backup_to_s3(self, watch: Watch | None = None) -> Written:
+        """Make a backup of everything that cannot be rebuilt.
+
+        Raises
+        ------
+        CloudOpsError
+            No bucket is set, no recovery key was exported, or the bucket refuses.
+        """
+        plan = self._required_plan()
+        with self._alone():
+            repository = self._own_repository(plan)
+            with BucketLock(
+                plan.store, plan.layout, LockKind.SHARED, self.state.store_id()
+            ) as lock:
+                written = BackupWriter(repository, lock, watch or Watch()).write(
+                    self._database, self._origin()
+                )
+            self.state.finish(now())
+        return written
+
+    def restore_from_s3(
+        self,
+        date: str,
+        mode: RestoreMode = RestoreMode.MERGE,
+        *,
+        recovery: RecoveryKey | None = None,
+        watch: Watch | None = None,
+    ) -> Restored:
+        """Restore the newest backup that ``date`` means.
+
+        Everything is downloaded and proven before the store is touched.
+
+        Parameters
+        ----------
+        date
+            A backup's name, the beginning of one (``2026-11-25``), or ``latest``.
+        mode
+            Beside what is there, or in its place.
+        recovery
+            The recovery key, where this store does not have the backups' key, as on a new
+            machine. It joins them then.
+        """
+        plan, watch = self._required_plan(), watch or Watch()
+        with self._alone():
+            repository = self._opened_repository(plan, recovery)
+            name = choose(repository.manifest_names(), date)
+            snapshot = read_snapshot(repository, name)
+            require_known(snapshot.manifest.schema_revision, where=name)
+            chunks = read_chunks(repository, snapshot.chunks, watch)
+            keys = [repository.key.age] + ([recovery] if recovery is not None else [])
+            sealer = KeySealer([key.recipient for key in keys], keys)
+            return self._restore(name, snapshot.streams, chunks, mode, sealer, watch)
+
+    def list_backups(self, recovery: RecoveryKey | None = None) -> list[Backup]:
+        """Return the backups in the bucket, newest first, damaged ones among them."""
+        plan = self._required_plan()
+        repository = self._opened_repository(plan, recovery, join=False)
+        mine = self.state.store_id()
+        found = []
+        for each in repository.manifests():
+            manifest = each.manifest
+            if manifest is None:
+                problem = str(each.problem)
+                found.append(Backup(each.name, None, "", False, {}, 0, problem))
+                continue
+            rows = {
+                table: count
+                for part in manifest.parts.values()
+                for table, count in part.rows.items()
+            }
+            found.append(
+                Backup(
+                    each.name,
+                    manifest.created_at,
+                    manifest.host,
+                    manifest.store_id == mine,
+                    rows,
+                    manifest.new_bytes,
+                )
+            )
+        return sorted(found, key=lambda each: each.name, reverse=True)
+
+    def auto_backup(self, enabled: bool) -> None:
+        """Turn the schedule on or off, whatever the setting says.
+
+        Raises
+        ------
+        CloudOpsError
+            It cannot be turned on: no bucket is set, or no recovery key was exported.
+        """
+        if enabled:
+            self._required_plan()
+            self._required_recipient()
+        self.state.set_enabled(enabled)
+
+    # Care
+
+    def verify(self, *, read_data: bool = False, watch: Watch | None = None) -> Verification:
+        """Check that every backup can be restored; with ``read_data`` by reading all of it."""
+        plan = self._required_plan()
+        with self._alone():
+            repository = self._opened_repository(plan, None)
+            return verify(repository, read_data=read_data, watch=watch or Watch())
+
+    def prune(self, keep_days: int | None = None, watch: Watch | None = None) -> Pruned:
+        """Remove backups that are older than the policy keeps, and what only they need.
+
+        Parameters
+        ----------
+        keep_days
+            Instead of the plan's.
+        """
+        plan = self._required_plan()
+        days = plan.keep_days if keep_days is None else keep_days
+        with self._pruner(plan, watch) as pruner:
+            return pruner.by_age(days)
+
+    def remove(self, name: str, watch: Watch | None = None) -> Pruned:
+        """Remove one backup by its whole name, as when it is damaged.
+
+        Raises
+        ------
+        CloudOpsError
+            There is no such backup, or it is the last one.
+        """
+        plan = self._required_plan()
+        with self._pruner(plan, watch) as pruner:
+            names = self._opened_repository(plan, None).manifest_names()
+            if name not in names:
+                raise CloudOpsError(
+                    "There is no backup of that name",
+                    where=name,
+                    fix="See 'cloudops-ls backup list'",
+                )
+            if len(names) == 1:
+                raise CloudOpsError(
+                    "It is the last backup, and the last one is never removed",
+                    where=name,
+                    fix="Make another one first: cloudops-ls backup now",
+                )
+            return pruner.remove([name])
+
+    # Local files
+
+    def export_to_file(
+        self, path: Path, *, passphrase: str | None = None, watch: Watch | None = None
+    ) -> int:
+        """Write everything into one encrypted file; return how many rows.
+
+        Parameters
+        ----------
+        passphrase
+            Opens the file; without one the recovery key and this store do.
+        """
+        with self._alone():
+            sealer = PassphraseSealer(passphrase) if passphrase else self._key_sealer(None)
+            export = export_file(self._database, path, sealer, self._origin(), watch or Watch())
+        return sum(stream.rows for stream in export.streams)
+
+    def import_from_file(
+        self,
+        path: Path,
+        mode: RestoreMode = RestoreMode.MERGE,
+        *,
+        passphrase: str | None = None,
+        recovery: RecoveryKey | None = None,
+        watch: Watch | None = None,
+    ) -> Restored:
+        """Restore an exported file; see `restore_from_s3`."""
+        with self._alone():
+            sealer = PassphraseSealer(passphrase) if passphrase else self._key_sealer(recovery)
+            file = ImportedFile(path, sealer)
+            require_known(file.export.schema_revision, where=str(path))
+            return self._restore(
+                path.name, file.export.streams, file.chunks(), mode, sealer, watch or Watch()
+            )
+
+    # Schedule
+
+    def schedule(self) -> ScheduleState:
+        """Return how the schedule stands."""
+        plan, chosen = self._plan, self.state.enabled()
+        enabled = plan is not None and (plan.enabled if chosen is None else chosen)
+        due = None
+        if plan is not None and enabled:
+            due = next_due(
+                now(),
+                plan.interval,
+                last_done=self.state.last_done(),
+                last_tried=self.state.last_tried(),
+            )
+        return ScheduleState(enabled, self.state.last_done(), due, self.state.last_problem())
+
+    def run_if_due(self, watch: Watch | None = None) -> Written | None:
+        """Make the backup that is due, then prune; None when none is.
+
+        A failure is kept for `schedule` to tell, and raised.
+        """
+        due = self.schedule().next_due
+        if due is None or due > now():
+            return None
+        self.state.begin(now())
+        try:
+            written = self.backup_to_s3(watch)
+            plan = self._required_plan()
+            if plan.keep_days:
+                self.prune(watch=watch)
+        except CloudOpsError as error:
+            self.state.fail(str(error))
+            raise
+        return written
+
+    # Inside
+
+    def _required_plan(self) -> BackupPlan:
+        if self._plan is None:
+            raise CloudOpsError(
+                "No bucket for backups is set",
+                where="setting cloudops.backup.bucket",
+                fix="Set it; docs/storage.md says what the bucket must allow",
+            )
+        return self._plan
+
+    def _required_recipient(self) -> None:
+        if self.state.recipient() is None:
+            raise CloudOpsError(
+                "There is no recovery key yet, and without one a backup could not be opened "
+                "once this machine is lost",
+                fix="Run 'cloudops-ls key export-recovery' and keep the key elsewhere",
+            )
+
+    def _own_repository(self, plan: BackupPlan) -> Repository:
+        """Return the repository to write to; the backup key is made with the first backup."""
+        self._required_recipient()
+        key = self.state.key()
+        stored = _key_ids(plan)
+        if key is None and not stored:
+            key = self.state.keep_key(BackupKey.generate())
+        if key is None or stored - {key.id}:
+            raise CloudOpsError(
+                "The bucket holds the backups of another store under this user id",
+                where=plan.layout.root,
+                fix="Join them: cloudops-ls backup restore --recovery-key FILE; or set another "
+                "cloudops.backup.user_id",
+            )
+        recipient = self.state.recipient()
+        assert recipient is not None  # noqa: S101 -- required above
+        # With every backup: one that was deleted or changed is mended by the next.
+        plan.store.put(plan.layout.wrapped_key(key.id), key.wrap(recipient), locked=True)
+        return Repository(plan.store, plan.layout, key)
+
+    def _opened_repository(
+        self, plan: BackupPlan, recovery: RecoveryKey | None, *, join: bool = True
+    ) -> Repository:
+        """Return the repository to read from, with this store's key or one that is unwrapped."""
+        if recovery is None:
+            key = self.state.key()
+            if key is None:
+                raise CloudOpsError(
+                    "This store has no key for backups yet",
+                    where=plan.layout.root,
+                    fix="Make a backup, or give the recovery key of the store that made them",
+                )
+            return Repository(plan.store, plan.layout, key)
+        key = self._unwrap(plan, recovery)
+        if join and self.state.key() is None:
+            self.state.keep_key(key)
+            if self.state.recipient() is None:
+                self.state.keep_recipient(recovery.recipient)
+        return Repository(plan.store, plan.layout, key)
+
+    def _unwrap(self, plan: BackupPlan, recovery: RecoveryKey) -> BackupKey:
+        problem: CloudOpsError | None = None
+        for key_id in sorted(_key_ids(plan)):
+            where = plan.layout.wrapped_key(key_id)
+            try:
+                return BackupKey.unwrap(plan.store.get(where), recovery, where=where)
+            except CloudOpsError as error:
+                problem = error
+        raise problem or CloudOpsError(
+            "There are no backups there",
+            where=plan.layout.root,
+            fix="Check cloudops.backup.bucket, prefix and user_id",
+        )
+
+    def _key_sealer(self, recovery: RecoveryKey | None) -> KeySealer:
+        keys = [key.age for key in (self.state.key(),) if key is not None]
+        recipients = [key.recipient for key in keys]
+        if recovery is not None:
+            keys.append(recovery)
+        known = self.state.recipient() or (recovery.recipient if recovery is not None else None)
+        if known is None:
+            self._required_recipient()
+        else:
+            recipients.append(known)
+        return KeySealer(recipients, keys)
+
+    def _restore(
+        self,
+        name: str,
+        streams: Iterable[Stream],
+        chunks: Iterator[tuple[str, bytes]],
+        mode: RestoreMode,
+        sealer: Sealer,
+        watch: Watch,
+    ) -> Restored:
+        scanning = self._sync.lock()
+        with (
+            scanning.holding(timeout=WAIT, doing="scanning the estate"),
+            Aside(self._home.data) as aside,
+        ):
+            aside.load(tuple(streams), chunks, where=name)
+            copy = self._safety_copy(sealer, watch) if mode is RestoreMode.REPLACE else None
+            watch.step("Restoring")
+            added = Restorer(self._database, self._audit, aside).restore(mode, name)
+            self._sync.recover()
+            return Restored(name, added, copy)
+
+    def _safety_copy(self, sealer: Sealer, watch: Watch) -> Path:
+        """Export what is about to be replaced, and keep only this newest copy."""
+        data = self._home.data
+        older = list(data.glob(f"{_BEFORE}*"))
+        moment = now()
+        path = data / f"{_BEFORE}{date_name(moment, f'{moment.microsecond:08x}')}.encrypted.tar.gz"
+        export_file(self._database, path, sealer, self._origin(), watch)
+        for each in older:
+            each.unlink(missing_ok=True)
+        return path
+
+    def _origin(self) -> Origin:
+        return Origin(self.state.store_id(), socket.gethostname(), installed_version("cloudops-ls"))
+
+    @contextlib.contextmanager
+    def _pruner(self, plan: BackupPlan, watch: Watch | None) -> Iterator[Pruner]:
+        with self._alone():
+            repository = self._opened_repository(plan, None)
+            owner = self.state.store_id()
+            with BucketLock(plan.store, plan.layout, LockKind.EXCLUSIVE, owner) as lock:
+                yield Pruner(repository, lock, watch or Watch())
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        lock = FileLock(self._home.data / "backup.lock")
+        with lock.holding(timeout=WAIT, doing="working on the backups"):
+            yield
+
+
+def _key_ids(plan: BackupPlan) -> set[str]:
+    listed = plan.store.list(plan.layout.keys)
+    names = (each.key.removeprefix(plan.layout.keys) for each in listed)
+    return {name.removesuffix(".age") for name in names if name.endswith(".age")}

@@ -1,0 +1,219 @@
+"""Backing up and restoring, through the seed's interface, against a real S3 endpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.storage.backup.restoring import OWN_WAY, RestoreMode
+from cloudops_ls.storage.backup.streams import LEFT_OUT
+from cloudops_ls.storage.recovery_key import RecoveryKey
+from cloudops_ls.storage.tables import Base
+from tests.storage.samples import resource
+
+from .contents import fill, restored_record, run, say, written_down
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cloudops_ls.storage.service import StorageService
+
+
+def keys(client: Any, bucket: str) -> list[str]:
+    listed = client.list_objects_v2(Bucket=bucket)
+    return [each["Key"] for each in listed.get("Contents", ())]
+
+
+def test_a_new_machine_with_only_the_recovery_key_gets_everything_back(
+    service: StorageService,
+    another_machine: Callable[[], StorageService],
+    recovery: RecoveryKey,
+) -> None:
+    fill(service)
+    before = written_down(service)
+    service.backup.backup_to_s3()
+    other = another_machine()
+    restored = other.backup.restore_from_s3("latest", RestoreMode.REPLACE, recovery=recovery)
+    assert restored_record(other) == before
+    assert restored.added["resources"] == 60
+    assert other.audit.verify().broken is None
+    # It has joined: its own backups go on where the other's ended.
+    say(other, "there", "hello")
+    written = other.backup.backup_to_s3()
+    assert written.new_chunks < written.chunks
+    assert [each.mine for each in other.backup.list_backups()] == [True, False]
+
+
+def test_objects_are_where_the_seed_has_them(
+    service: StorageService, client: Any, bucket: str
+) -> None:
+    fill(service)
+    name = service.backup.backup_to_s3().name
+    found = keys(client, bucket)
+    assert f"ana/chat_history/{name}.encrypted.tar.gz" in found
+    assert f"ana/aws_estate/{name}.encrypted.tar.gz" in found
+    assert {key.split("/")[1] for key in found} == {
+        "aws_estate",
+        "chat_history",
+        "content",
+        "index",
+        "keys",
+        "manifests",
+    }
+    for key in found:
+        assert client.head_object(Bucket=bucket, Key=key)["ServerSideEncryption"] == "AES256"
+
+
+def test_what_did_not_change_is_stored_once(
+    service: StorageService, client: Any, bucket: str
+) -> None:
+    fill(service, 3000)
+    first = service.backup.backup_to_s3()
+    content = {key for key in keys(client, bucket) if "/content/" in key}
+    second = service.backup.backup_to_s3()
+    assert second.new_chunks == 0
+    assert second.manifest.new_bytes == 0
+    assert {key for key in keys(client, bucket) if "/content/" in key} == content
+    service.estate.upsert_resource(resource("svc-01500", state="stopped"))
+    third = service.backup.backup_to_s3()
+    # Its chunk, the one that says when it was seen, and the counters.
+    assert third.new_chunks <= 4
+    assert third.manifest.new_bytes < first.manifest.new_bytes / 4
+
+
+def test_restoring_by_date_takes_the_newest_that_it_means(
+    service: StorageService, another_machine: Callable[[], StorageService], recovery: RecoveryKey
+) -> None:
+    fill(service)
+    first = service.backup.backup_to_s3()
+    before = written_down(service)
+    say(service, "later", "not yet there")
+    second = service.backup.backup_to_s3()
+    other = another_machine()
+    day = second.name[:10]
+    assert (
+        other.backup.restore_from_s3(day, RestoreMode.REPLACE, recovery=recovery).name
+        == second.name
+    )
+    assert other.backup.restore_from_s3(first.name, RestoreMode.REPLACE).name == first.name
+    assert restored_record(other)["messages"] == before["messages"]
+    with pytest.raises(CloudOpsError, match="no backup of that date"):
+        other.backup.restore_from_s3("1999-01-01")
+
+
+def test_merge_adds_what_is_missing_and_changes_nothing_else(
+    service: StorageService, another_machine: Callable[[], StorageService], recovery: RecoveryKey
+) -> None:
+    fill(service, prefix="old")
+    service.backup.backup_to_s3()
+    other = another_machine()
+    fill(other, prefix="new")
+    other.estate.upsert_resource(resource("old-00001", state="stopped"))
+    mine = {each.id for each in other.executions.list()}
+    log = other.audit.list()
+    generation = other.estate.generation()
+    added = other.backup.restore_from_s3("latest", recovery=recovery).added
+    assert added["conversations"] == 3
+    assert added["messages"] == 12
+    assert added["resources"] == 59
+    assert added["execution_output"] == 3
+    assert added["audit"] == 0
+    assert other.estate.find("old-00001")[0].state == "stopped"
+    assert other.estate.count() == 120
+    assert other.estate.generation() > generation
+    assert [each.content[:10] for each in other.chat.get_history("old-thread-2")] == [
+        f"old says {turn}" for turn in range(4)
+    ]
+    theirs = [each for each in other.executions.list() if each.id not in mine]
+    assert other.executions.get(theirs[0].id).output == service.executions.get(theirs[0].id).output  # type: ignore[union-attr]
+    assert other.audit.list()[1:] == log
+    # Again: there is nothing left to add.
+    again = other.backup.restore_from_s3("latest").added
+    assert sum(again.values()) == 0
+
+
+def test_merging_a_conversation_that_went_on_elsewhere_puts_it_in_order(
+    service: StorageService, another_machine: Callable[[], StorageService], recovery: RecoveryKey
+) -> None:
+    said = [say(service, "thread", "one")]
+    service.backup.backup_to_s3()
+    other = another_machine()
+    other.backup.restore_from_s3("latest", recovery=recovery)
+    for number in range(3):
+        said += [say(service, "thread", f"here {number}"), say(other, "thread", f"there {number}")]
+    service.backup.backup_to_s3()
+    other.backup.restore_from_s3("latest")
+    assert other.chat.get_history("thread") == said
+    assert other.chat.get_history("thread", limit=2) == said[-2:]
+
+
+def test_a_replace_keeps_what_it_replaced(service: StorageService) -> None:
+    fill(service)
+    service.backup.backup_to_s3()
+    say(service, "afterwards", "worth keeping")
+    before = written_down(service)
+    restored = service.backup.restore_from_s3("latest", RestoreMode.REPLACE)
+    assert service.chat.get_conversation("afterwards") is None
+    assert restored.safety_copy is not None
+    service.backup.import_from_file(restored.safety_copy, RestoreMode.REPLACE)
+    assert {**restored_record(service), "audit": 0} == {**before, "audit": 0}
+
+
+def test_a_replace_waits_for_no_running_command(service: StorageService) -> None:
+    from cloudops_ls.storage.records import Execution
+
+    service.backup.backup_to_s3()
+    service.executions.create(Execution(command="aws s3 ls"))
+    with pytest.raises(CloudOpsError, match="A command is running"):
+        service.backup.restore_from_s3("latest", RestoreMode.REPLACE)
+    assert len(service.executions.list()) == 1
+
+
+def test_the_audit_log_is_never_rewound(service: StorageService) -> None:
+    fill(service)
+    service.backup.backup_to_s3()
+    run(service, "more", "output")
+    log = service.audit.list()
+    service.backup.restore_from_s3("latest", RestoreMode.REPLACE)
+    assert service.audit.list()[1:] == log
+    assert service.audit.list()[0].event == "restored"
+    assert service.audit.verify().broken is None
+
+
+def test_without_a_recovery_key_there_is_no_backup(
+    another_machine: Callable[[], StorageService],
+) -> None:
+    with pytest.raises(CloudOpsError, match="no recovery key yet"):
+        another_machine().backup.backup_to_s3()
+
+
+def test_a_folder_of_another_store_is_not_written_to(
+    service: StorageService, another_machine: Callable[[], StorageService]
+) -> None:
+    service.backup.backup_to_s3()
+    other = another_machine()
+    other.backup.state.keep_recipient(RecoveryKey.generate().recipient)
+    with pytest.raises(CloudOpsError, match="the backups of another store"):
+        other.backup.backup_to_s3()
+    with pytest.raises(CloudOpsError, match="recovery key does not open"):
+        other.backup.restore_from_s3("latest", recovery=RecoveryKey.generate())
+
+
+def test_a_bucket_that_is_not_there_is_one_message(
+    service: StorageService, client: Any, bucket: str
+) -> None:
+    client.delete_bucket(Bucket=bucket)
+    with pytest.raises(CloudOpsError, match="bucket does not exist"):
+        service.backup.backup_to_s3()
+
+
+def test_somebody_decided_how_every_table_is_merged() -> None:
+    for table in Base.metadata.sorted_tables:
+        numbered = [column for column in table.primary_key.columns if column.name == "seq"]
+        if numbered and table.name not in LEFT_OUT:
+            assert table.name in OWN_WAY, (
+                f"{table.name} is numbered by each store for itself: say in "
+                "storage.backup.restoring how its rows are merged"
+            )
