@@ -22,13 +22,14 @@ SCHEMA = Path(__file__).resolve().parents[1] / "docs" / "protocol.schema.json"
 
 
 def schema_text() -> str:
-    """Return the schema of the request, the reply and the delta event as one JSON document."""
+    """Return the schema of everything that is sent as one JSON document."""
     models = (
         protocol.AssistantRequest,
         protocol.CommandsReply,
         protocol.InformationReply,
         protocol.ClarificationReply,
         protocol.Delta,
+        protocol.Capabilities,
     )
     _, schema = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/$defs/{model}"
@@ -42,7 +43,7 @@ def schema_text() -> str:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"CloudOps assistant protocol {protocol.PROTOCOL}",
         "description": "See protocol.md. AssistantRequest is what a server receives, Reply what "
-        "it answers, Delta the data of an event in between.",
+        "it answers, Delta the data of an event in between, Capabilities what it says of itself.",
         "$ref": "#/$defs/Reply",
         "$defs": definitions,
     }

@@ -16,7 +16,7 @@ from httpx_sse import EventSource
 from pydantic import ValidationError
 
 from cloudops_ls.assistant.base import AssistantBadReply, FinalReply, TextDelta
-from cloudops_ls.assistant.protocol import MAX_ANSWER_BYTES, REPLY, Delta
+from cloudops_ls.assistant.protocol import MAX_ANSWER_BYTES, REPLY, Capabilities, Delta
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -64,6 +64,28 @@ async def read_answer(response: httpx.Response, where: str) -> AsyncGenerator[As
         yield _parse_reply(await response.aread(), where)
     else:
         raise bad_reply("it is neither an event stream nor JSON", where)
+
+
+async def read_capabilities(response: httpx.Response, where: str) -> AsyncGenerator[Capabilities]:
+    """Yield what the server says of itself; the defaults where it has nothing to say.
+
+    Raises
+    ------
+    AssistantBadReply
+        It says something that is not valid.
+    """
+    limited(response, where)
+    if response.status_code != httpx.codes.OK:
+        yield Capabilities()
+        return
+    try:
+        yield Capabilities.model_validate_json(await response.aread())
+    except ValidationError as error:
+        raise AssistantBadReply(
+            f"The server's capabilities are not valid: {reason(error)}",
+            where=where,
+            fix="Check cloudops.assistant.url; the server's operators know more",
+        ) from None
 
 
 async def _read_events(response: httpx.Response, where: str) -> AsyncGenerator[AssistantEvent]:

@@ -44,12 +44,15 @@ class Endpoint(Generic[E]):
         Loads the function that reads answers; called in a thread, because it imports httpx.
     refusals
         What is wrong and what to do, by HTTP status.
+    accepted
+        The statuses whose responses are read.
     """
 
     method: str
     path: str
     reader: Callable[[], Reader[E]]
     refusals: Mapping[int, tuple[str, str]]
+    accepted: frozenset[int] = frozenset({200})
 
 
 class ServerConnection:
@@ -143,9 +146,7 @@ class ServerConnection:
             content=body,
             headers={**headers, **await self._authorization()},
         )
-        return exchange.open_answer(
-            client, message, read, endpoint.refusals, self.url.where, self._timings
-        )
+        return exchange.open_answer(client, message, endpoint, read, self.url.where, self._timings)
 
     async def _authorization(self) -> dict[str, str]:
         token = await asyncio.to_thread(self._token)

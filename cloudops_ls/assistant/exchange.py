@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
     from cloudops_ls.assistant.answer import Reader
+    from cloudops_ls.assistant.connection import Endpoint
     from cloudops_ls.assistant.server_url import ServerUrl
     from cloudops_ls.assistant.timings import HttpTimings
 
@@ -74,8 +75,8 @@ def create_client(url: ServerUrl, timings: HttpTimings) -> httpx.AsyncClient:
 async def open_answer(
     client: httpx.AsyncClient,
     request: httpx.Request,
+    endpoint: Endpoint[E],
     read: Reader[E],
-    refusals: Mapping[int, tuple[str, str]],
     where: str,
     timings: HttpTimings,
 ) -> AsyncIterator[AsyncGenerator[E]]:
@@ -83,10 +84,10 @@ async def open_answer(
 
     Parameters
     ----------
+    endpoint
+        What is asked; its statuses decide what is read and what refused.
     read
-        Reads a response with status 200.
-    refusals
-        What is wrong and what to do, by status.
+        Reads a response with an accepted status.
 
     Raises
     ------
@@ -102,7 +103,7 @@ async def open_answer(
     )
     try:
         response: httpx.Response = await retrying(
-            _attempt, client, request, refusals, where, timings
+            _attempt, client, request, endpoint, where, timings
         )
     except _TryAgain as signal:
         raise signal.failure from signal.__cause__
@@ -133,11 +134,11 @@ async def _translated(
 async def _attempt(
     client: httpx.AsyncClient,
     request: httpx.Request,
-    refusals: Mapping[int, tuple[str, str]],
+    endpoint: Endpoint[E],
     where: str,
     timings: HttpTimings,
 ) -> httpx.Response:
-    """Return a response with status 200 and its body still unread."""
+    """Return a response with an accepted status and its body still unread."""
     try:
         response = await client.send(request, stream=True)
     except (httpx.ReadTimeout, httpx.WriteTimeout):
@@ -148,10 +149,10 @@ async def _attempt(
         if _certificate_problem(error):
             raise failure from error
         raise _TryAgain(failure) from error
-    if response.status_code == httpx.codes.OK:
+    if response.status_code in endpoint.accepted:
         return response
     await response.aclose()
-    raise _refusal(response, refusals, where, timings)
+    raise _refusal(response, endpoint.refusals, where, timings)
 
 
 def _refusal(

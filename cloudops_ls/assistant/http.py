@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
+from cloudops_ls.assistant.base import AssistantRejected
 from cloudops_ls.assistant.connection import Endpoint, ServerConnection
+from cloudops_ls.assistant.protocol import PROTOCOL
 from cloudops_ls.assistant.server_url import ServerUrl
 from cloudops_ls.assistant.timings import HttpTimings
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 
     from cloudops_ls.assistant.answer import Reader
     from cloudops_ls.assistant.base import AssistantEvent
-    from cloudops_ls.assistant.protocol import AssistantRequest
+    from cloudops_ls.assistant.protocol import AssistantRequest, Capabilities
 
 
 def _reader() -> Reader[AssistantEvent]:
@@ -23,19 +26,29 @@ def _reader() -> Reader[AssistantEvent]:
     return read_answer
 
 
-REPLY: Final = Endpoint(
-    method="POST",
-    path="/v1/reply",
-    reader=_reader,
-    refusals={
-        400: ("The server does not understand the request", "Check that it speaks protocol 1"),
-        401: ("The server does not accept the token", "Store a valid token for it"),
-        403: ("The server does not allow this to the owner of the token", "Ask its operators"),
-        404: ("No CloudOps server answers at this address", "Check cloudops.assistant.url"),
-        405: ("No CloudOps server answers at this address", "Check cloudops.assistant.url"),
-        413: ("The server finds the request too large", "Ask for fewer resources at once"),
-        422: ("The server does not understand the request", "Check that it speaks protocol 1"),
-    },
+def _capabilities_reader() -> Reader[Capabilities]:
+    from cloudops_ls.assistant.answer import read_capabilities
+
+    return read_capabilities
+
+
+_REFUSALS: Final = {
+    400: ("The server does not understand the request", "Check that it speaks protocol 1"),
+    401: ("The server does not accept the token", "Store a valid token for it"),
+    403: ("The server does not allow this to the owner of the token", "Ask its operators"),
+    404: ("No CloudOps server answers at this address", "Check cloudops.assistant.url"),
+    405: ("No CloudOps server answers at this address", "Check cloudops.assistant.url"),
+    413: ("The server finds the request too large", "Ask for fewer resources at once"),
+    422: ("The server does not understand the request", "Check that it speaks protocol 1"),
+}
+REPLY: Final = Endpoint(method="POST", path="/v1/reply", reader=_reader, refusals=_REFUSALS)
+CAPABILITIES: Final = Endpoint(
+    method="GET",
+    path="/v1/capabilities",
+    reader=_capabilities_reader,
+    refusals=_REFUSALS,
+    # A server without this endpoint is one of version 1 without limits of its own.
+    accepted=frozenset({200, 404, 405, 501}),
 )
 
 
@@ -67,9 +80,14 @@ class HttpAssistant:
         timings: HttpTimings | None = None,
     ) -> None:
         self._connection = ServerConnection(ServerUrl.parse(url), token, timings or HttpTimings())
+        self._capabilities: Capabilities | None = None
+        self._negotiating = asyncio.Lock()
 
     async def reply(self, request: AssistantRequest) -> AsyncGenerator[AssistantEvent]:
         """Send ``request`` and yield the answer as it arrives (see ``Assistant.reply``)."""
+        deadline = self._connection.deadline()
+        body = request.model_dump_json().encode()
+        await self._negotiate(len(body), deadline)
         headers = {
             "Accept": "text/event-stream, application/json;q=0.9",
             # Compressed answers could unpack to any size.
@@ -77,12 +95,35 @@ class HttpAssistant:
             "Content-Type": "application/json",
             "Idempotency-Key": request.request_id,
         }
-        answer = self._connection.ask(
-            REPLY, request.model_dump_json().encode(), headers, self._connection.deadline()
-        )
+        answer = self._connection.ask(REPLY, body, headers, deadline)
         async with aclosing(answer) as events:
             async for event in events:
                 yield event
+
+    async def _negotiate(self, size: int, deadline: float) -> None:
+        """Refuse what the server has said it cannot answer; ask it once what that is."""
+        async with self._negotiating:
+            if self._capabilities is None:
+                answer = self._connection.ask(
+                    CAPABILITIES, None, {"Accept-Encoding": "identity"}, deadline
+                )
+                async with aclosing(answer) as events:
+                    self._capabilities = await anext(events)
+        known = self._capabilities
+        where = self._connection.url.where
+        if PROTOCOL not in known.protocols:
+            raise AssistantRejected(
+                f"The server does not speak version {PROTOCOL} of the protocol",
+                where=where,
+                fix="Update cloudops-ls, or ask the server's operators for version 1",
+            )
+        if known.max_request_bytes is not None and size > known.max_request_bytes:
+            raise AssistantRejected(
+                f"The request is too large for the server: {size:,} of "
+                f"{known.max_request_bytes:,} bytes",
+                where=where,
+                fix="Lower cloudops.assistant.history_tokens, or ask for fewer resources at once",
+            )
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -251,6 +251,17 @@ REPLY: Final[TypeAdapter[CommandsReply | InformationReply | ClarificationReply]]
 """Reads and writes replies; unknown kinds and unknown fields are errors."""
 
 
+class Capabilities(_Data):
+    """What a server says of itself (``GET /v1/capabilities``); a server need not say anything."""
+
+    protocols: tuple[str, ...] = Field(default=(PROTOCOL,), min_length=1, max_length=100)
+    """Versions of the protocol that it speaks."""
+    name: str = Field(default="", max_length=256)
+    version: str = Field(default="", max_length=256)
+    max_request_bytes: int | None = Field(default=None, ge=1)
+    """Largest body of a request that it reads; null for no limit of its own."""
+
+
 class Delta(_Data):
     """Data of a ``delta`` event: more of the text, shown while the reply is being made."""
 

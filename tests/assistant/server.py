@@ -102,6 +102,10 @@ class CloudOpsTestServer:
         self.bytes_sent = 0
         self.client_left = threading.Event()
         """Set when a client closed its connection while its answer was still being made."""
+        self.capabilities: str | None = None
+        """What ``GET`` is answered with; None for a server without that endpoint."""
+        self.gets: list[str] = []
+        """Paths of the ``GET`` requests that came in."""
         self.asked = threading.Event()
         """Set when a request has come in."""
         self._answers = list(answers) or [Answer(reply=INFORMATION)]
@@ -114,6 +118,9 @@ class CloudOpsTestServer:
 
             def do_POST(self) -> None:
                 outer._serve(self)
+
+            def do_GET(self) -> None:
+                outer._tell(self)
 
             def log_message(self, *_args: object) -> None:
                 return
@@ -160,6 +167,16 @@ class CloudOpsTestServer:
             self._answer(handler, answer)
         except (BrokenPipeError, ConnectionResetError):
             self.client_left.set()
+
+    def _tell(self, handler: BaseHTTPRequestHandler) -> None:
+        with self._lock:
+            self.gets.append(handler.path)
+        body = (self.capabilities or "").encode()
+        handler.send_response(404 if self.capabilities is None else 200)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
 
     def _answer(self, handler: BaseHTTPRequestHandler, answer: Answer) -> None:
         if answer.drop_at_once:

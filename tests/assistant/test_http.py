@@ -531,3 +531,41 @@ def test_importing_the_client_is_cheap() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# --- what a server says of itself ------------------------------------------------------------
+
+
+async def test_a_server_is_asked_once_what_it_can_do(
+    server: CloudOpsTestServer, assistant: HttpAssistant
+) -> None:
+    server.capabilities = json.dumps({"protocols": ["1", "2"], "name": "acme", "new": True})
+    await ask(assistant)
+    await ask(assistant)
+    assert server.gets == ["/v1/capabilities"]
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "words"),
+    [
+        ({"protocols": ["2"]}, "does not speak version 1"),
+        ({"max_request_bytes": 100}, "too large for the server: .* of 100 bytes"),
+    ],
+)
+async def test_what_a_server_cannot_answer_is_not_sent(
+    server: CloudOpsTestServer, assistant: HttpAssistant, capabilities: Any, words: str
+) -> None:
+    server.capabilities = json.dumps(capabilities)
+    with pytest.raises(AssistantRejected, match=words):
+        await ask(assistant)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("capabilities", ["{", '{"protocols": []}', '{"protocols": 1}', "<html>"])
+async def test_invalid_capabilities_are_one_clear_error(
+    server: CloudOpsTestServer, assistant: HttpAssistant, capabilities: str
+) -> None:
+    server.capabilities = capabilities
+    with pytest.raises(AssistantBadReply, match="capabilities are not valid"):
+        await ask(assistant)

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from cloudops_ls.assistant import protocol
-from cloudops_ls.assistant.protocol import REPLY, AssistantRequest, Delta
+from cloudops_ls.assistant.protocol import REPLY, AssistantRequest, Capabilities, Delta
 from cloudops_ls.assistant.timings import HttpTimings
 
 from .requests import found, record, request
@@ -24,8 +24,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 SCHEMA = json.loads((ROOT / "docs" / "protocol.schema.json").read_text(encoding="utf-8"))
-EXAMPLES = re.findall(r"^```json (request|reply|delta)\n(.*?)^```$", DOCUMENT, re.M | re.S)
-DEFINITIONS = {"request": "AssistantRequest", "reply": "Reply", "delta": "Delta"}
+EXAMPLES = re.findall(
+    r"^```json (request|reply|delta|capabilities)\n(.*?)^```$", DOCUMENT, re.M | re.S
+)
+DEFINITIONS = {
+    "request": "AssistantRequest",
+    "reply": "Reply",
+    "delta": "Delta",
+    "capabilities": "Capabilities",
+}
 
 
 def generator() -> ModuleType:
@@ -55,7 +62,12 @@ def test_the_schema_is_current() -> None:
 
 
 def test_the_document_shows_everything() -> None:
-    assert [kind for kind, _ in EXAMPLES] == ["request", "delta", "reply", "reply", "reply"]
+    assert [kind for kind, _ in EXAMPLES] == [
+        "request",
+        "delta",
+        *["reply"] * 3,
+        "capabilities",
+    ]
     replies = [json.loads(text)["kind"] for kind, text in EXAMPLES if kind == "reply"]
     assert replies == ["commands", "information", "clarification"]
 
@@ -69,6 +81,8 @@ def test_the_documents_examples_are_valid_and_complete(kind: str, text: str) -> 
         assert json.loads(model.model_dump_json()) == value, "the example shows every field"
     elif kind == "delta":
         Delta.model_validate_json(text)
+    elif kind == "capabilities":
+        assert Capabilities.model_validate_json(text).model_dump(mode="json") == value
     else:
         assert REPLY.validate_json(text).model_dump(mode="json") == value
 
