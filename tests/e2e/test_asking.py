@@ -32,18 +32,19 @@ def server() -> Iterator[CloudOpsTestServer]:
         yield running
 
 
+def asking(server: CloudOpsTestServer, seconds: float = 60) -> dict[str, Any]:
+    """Settings whose assistant is the test server."""
+    assistant = {"kind": "http", "url": server.url, "timeout_seconds": seconds}
+    return {"profile": "production", "region": "us-west-2", "assistant": assistant}
+
+
 @pytest.fixture
 async def remote(
     environment: dict[str, str], open_editor: Callable[..., Any], server: CloudOpsTestServer
 ) -> Editor:
     """An editor whose assistant is the test server."""
-    settings = {
-        "profile": "production",
-        "region": "us-west-2",
-        "assistant": {"kind": "http", "url": server.url, "timeout_seconds": 5},
-    }
     editor = await open_editor(
-        {**environment, "CLOUDOPS_ASSISTANT_TOKEN": "tok-for-the-test"}, settings=settings
+        {**environment, "CLOUDOPS_ASSISTANT_TOKEN": "tok-for-the-test"}, settings=asking(server)
     )
     await editor.until(lambda: "name index loaded" in editor.logged(), "the names were loaded")
     return editor
@@ -87,7 +88,7 @@ async def test_a_model_behind_a_chat_completions_server_answers(
     environment: dict[str, str], open_editor: Callable[..., Any], server: CloudOpsTestServer
 ) -> None:
     server.script(completions.said("Sure!"), completions.said(completions.COMMANDS))
-    chosen = {"kind": "openai", "url": f"{server.url}/v1", "model": "qwen3", "timeout_seconds": 5}
+    chosen = {"kind": "openai", "url": f"{server.url}/v1", "model": "qwen3"}
     editor = await open_editor(
         {**environment, "CLOUDOPS_ASSISTANT_TOKEN": "tok-for-the-test"},
         settings={"profile": "production", "region": "us-west-2", "assistant": chosen},
@@ -136,7 +137,6 @@ BAD_ANSWERS = {
     "no reply": Answer(deltas=("half an",)),
     "broken off": Answer(deltas=("half an",), drop=True),
     "error 500": Answer(status=500),
-    "slow": Answer(hang=True),
 }
 
 
@@ -154,6 +154,18 @@ async def test_a_bad_answer_is_one_message_and_the_file_stays(
     # The server is as well as before.
     server.script(Answer(reply=INFORMATION))
     assert (await remote.ask(buffer, "Stop"))["status"] == "answered"
+
+
+async def test_a_server_that_says_nothing_is_one_message(
+    remote: Editor, server: CloudOpsTestServer
+) -> None:
+    remote.configure(asking(server, seconds=2))
+    server.script(Answer(hang=True))
+    buffer = remote.open(QUESTION)
+    assert (await remote.ask(buffer, "Stop"))["status"] == "failed"
+    assert "did not answer within 2 seconds" in remote.said()
+    assert len(remote.messages) == 1, remote.said()
+    assert buffer.text == QUESTION
 
 
 async def test_an_unreachable_server_is_one_message(

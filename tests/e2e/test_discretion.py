@@ -124,7 +124,7 @@ async def test_a_whole_session_leaves_nothing_readable(
     assert set(keys) <= set.union(*found_below(aws, needles).values())
 
     with CloudOpsTestServer() as server:
-        http = {"kind": "http", "url": server.url, "timeout_seconds": 5}
+        http = {"kind": "http", "url": server.url}
         editor = await open_editor(
             {
                 **environment,
