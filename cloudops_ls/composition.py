@@ -167,6 +167,7 @@ def worker_service(
     from cloudops_ls.aws.sessions import SessionFactory
     from cloudops_ls.commands.check import CommandChecker
     from cloudops_ls.commands.classify import Classifier
+    from cloudops_ls.commands.estate_doubts import EstateDoubts
     from cloudops_ls.commands.parser import CommandParser
     from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.scanner import Scanner
@@ -202,7 +203,13 @@ def worker_service(
         workers=settings.estate.concurrency,
         per_service=settings.estate.service_concurrency,
     )
-    checker = CommandChecker(CommandParser(), Classifier(), storage.estate.find)
+
+    def listed(account_id: str, region: str, resource_type: str) -> bool:
+        scope = storage.sync.scope(account_id, region, resource_type)
+        return scope is not None and scope.generation > 0
+
+    doubts = EstateDoubts(catalog, storage.estate.find, listed)
+    checker = CommandChecker(CommandParser(), Classifier(), storage.estate.find, doubts)
     index = IndexPart(storage, notify)
     names = CurrentNames(Vocabulary(catalog, accounts=storage.estate.accounts))
     service = WorkerService(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from cloudops_ls.commands import awscli_bridge as cli
 from cloudops_ls.commands.errors import CommandError, ErrorKind
-from cloudops_ls.commands.model import Problem
+from cloudops_ls.commands.model import Problem, ProblemKind
 from cloudops_ls.commands.parsed import ParsedCommand
 from cloudops_ls.commands.references import members, of_global_options, reference
-from cloudops_ls.commands.refusals import index_of, missing_parameters
-from cloudops_ls.commands.shapes import findings, plain
+from cloudops_ls.commands.refusals import index_of, index_of_value, missing_parameters
+from cloudops_ls.commands.shapes import Finding, FindingKind, findings, plain
 
 if TYPE_CHECKING:
     import argparse
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from cloudops_ls.commands.command_line import CommandLine
     from cloudops_ls.commands.model import FileReference
 
+_PROBLEMS = {
+    FindingKind.UNKNOWN: ProblemKind.UNKNOWN_VALUE,
+    FindingKind.RANGE: ProblemKind.OUT_OF_RANGE,
+    FindingKind.DEPRECATED: ProblemKind.DEPRECATED,
+}
 _OVERRIDES = ("--cli-input-json", "--generate-cli-skeleton")
 
 
@@ -72,7 +77,7 @@ class ApiOperation:
         files += of_global_options(line.values)
         skipped = frozenset(members(files, self._table))
         # A skeleton is printed whatever the parameters are.
-        problems = self._problems(parameters, skipped) if skeleton is None else ()
+        problems = self._problems(line.words, parameters, skipped) if skeleton is None else ()
         service = self._model.service_model
         return ParsedCommand(
             argv=line.words,
@@ -169,25 +174,64 @@ class ApiOperation:
                 parameters.setdefault(key, item)
         return parameters, files
 
-    def _problems(self, parameters: dict[str, Any], skipped: frozenset[str]) -> tuple[Problem, ...]:
+    def _problems(
+        self, words: Sequence[str], parameters: dict[str, Any], skipped: frozenset[str]
+    ) -> tuple[Problem, ...]:
         """Check values against the API's model; refuse what is wrong, return what is doubtful."""
-        if self._model.input_shape is None:
-            return ()
-        sent = {name: value for name, value in parameters.items() if name != "PaginationConfig"}
-        problems = []
-        for finding in findings(self._validator, self._model.input_shape, sent, skipped):
-            if finding.fatal:
-                missing = finding.what.startswith("Missing parameter")
-                raise CommandError(
-                    ErrorKind.MISSING_PARAMETER if missing else ErrorKind.INVALID_VALUE,
-                    finding.what,
-                    suggestion=finding.suggestion,
+        problems: list[Problem] = []
+        wrong: list[CommandError] = []
+        if self._model.input_shape is not None:
+            sent = {name: value for name, value in parameters.items() if name != "PaginationConfig"}
+            for finding in findings(self._validator, self._model.input_shape, sent, skipped):
+                word = self._word(words, finding)
+                if finding.fatal:
+                    missing = finding.kind is FindingKind.MISSING
+                    kind = ErrorKind.MISSING_PARAMETER if missing else ErrorKind.INVALID_VALUE
+                    error = CommandError(
+                        kind,
+                        finding.what,
+                        suggestion=finding.suggestion,
+                        word=word,
+                        token=finding.token,
+                    )
+                    wrong.append(error)
+                    continue
+                fix = f"Did you mean {finding.suggestion}?" if finding.suggestion else None
+                problems.append(
+                    Problem(
+                        kind=_PROBLEMS[finding.kind],
+                        what=finding.what,
+                        fix=fix,
+                        replacement=finding.suggestion,
+                        word=word,
+                        token=finding.token,
+                    )
                 )
-            fix = f"Did you mean {finding.suggestion}?" if finding.suggestion else None
-            problems.append(Problem(what=finding.what, fix=fix))
+        if wrong:
+            wrong[0].more = tuple(wrong[1:])
+            raise wrong[0]
         if self._model.deprecated:
-            problems.append(Problem(what=f"AWS has deprecated {self._model.name}"))
+            problems.append(
+                Problem(
+                    kind=ProblemKind.DEPRECATED,
+                    what=f"AWS has deprecated {self._model.name}",
+                    word=index_of(words, self._path[-1]),
+                )
+            )
         return tuple(problems)
+
+    def _word(self, words: Sequence[str], finding: Finding) -> int | None:
+        """Return the index of the word that a finding is about."""
+        for argument in self._table.values():
+            names = {
+                getattr(argument, "_serialized_name", None),
+                getattr(argument, "_param_to_replace", None),
+            }
+            if finding.member is not None and finding.member in names:
+                index = index_of_value(words, argument.cli_name, finding.token)
+                if index is not None:
+                    return index
+        return index_of_value(words, "--cli-input-json", finding.token)
 
 
 def _json_object(text: str) -> dict[str, Any]:

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 from cloudops_ls.commands.affected import affected
 from cloudops_ls.commands.errors import CommandError, ErrorKind
-from cloudops_ls.commands.model import CheckedCommand, CommandContext, Problem
+from cloudops_ls.commands.model import CheckedCommand, CommandContext, Problem, ProblemKind
 from cloudops_ls.commands.risk import assess
 from cloudops_ls.commands.shell import ShellSyntaxError, Words, split
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from cloudops_ls.commands.affected import Affected, Find
     from cloudops_ls.commands.classify import Classifier
+    from cloudops_ls.commands.estate_doubts import EstateDoubts
     from cloudops_ls.commands.parsed import GlobalOptions
     from cloudops_ls.commands.parser import CommandParser
 
@@ -28,12 +31,21 @@ class CommandChecker:
         Knows what operations do.
     find
         Returns the resources of the estate with a name, id or ARN.
+    doubts
+        Compares commands with the estate; None leaves that out.
     """
 
-    def __init__(self, parser: CommandParser, classifier: Classifier, find: Find) -> None:
+    def __init__(
+        self,
+        parser: CommandParser,
+        classifier: Classifier,
+        find: Find,
+        doubts: EstateDoubts | None = None,
+    ) -> None:
         self._parser = parser
         self._classifier = classifier
         self._find = find
+        self._doubts = doubts
 
     def check(self, text: str, context: CommandContext) -> CheckedCommand:
         """Check one command.
@@ -56,9 +68,8 @@ class CommandChecker:
             argv = explicit(words.argv, self._parser.options(words.argv), context)
             command = self._parser.parse(argv)
         except CommandError as error:
-            if error.word is not None and error.word < len(words.spans):
-                span = words.spans[error.word]
-                error.span = (span.start, span.end)
+            for each in (error, *error.more):
+                each.span = _span_in(text, words, each.word, each.token)
             raise
         options = command.options
         # The context's account belongs to the context's profile, not to any other.
@@ -67,6 +78,13 @@ class CommandChecker:
         where = context.model_copy(update={"account_id": account})
         known = affected(command, self._find, account_id=account, region=options.region)
         classification = self._classifier.classify(command)
+        problems = [*command.problems, *_misplaced(known, account, options.region)]
+        unresolved: tuple[str, ...] = ()
+        if self._doubts is not None:
+            problems += self._doubts.of_states(command, classification, known.resources)
+            named = list(self._doubts.of_names(command, account, options.region))
+            problems += (problem for problem, _ in named if problem is not None)
+            unresolved = tuple(dict.fromkeys(value for _, value in named if value is not None))
         return CheckedCommand(
             text=text,
             argv=command.argv,
@@ -83,8 +101,9 @@ class CommandChecker:
             risk=assess(command, classification, known.resources, where),
             calls=classification.calls,
             resources=tuple(resource.arn for resource in known.resources),
+            unresolved=unresolved,
             files=command.files,
-            problems=(*command.problems, *_misplaced(known, words, account, options.region)),
+            problems=tuple(_placed(problems, text, words)),
         )
 
 
@@ -100,24 +119,39 @@ def explicit(
     return (*argv, *added)
 
 
-def _misplaced(
-    known: Affected, words: Words, account_id: str | None, region: str | None
-) -> list[Problem]:
-    problems = []
+def _misplaced(known: Affected, account_id: str | None, region: str | None) -> Iterator[Problem]:
     for token, resources in known.elsewhere:
         places = sorted({(resource.account_id, resource.region) for resource in resources})
         listed = ", ".join(f"{account} {place}" for account, place in places)
-        index = words.argv.index(token) if token in words.argv else None
-        span = words.spans[index] if index is not None else None
-        problems.append(
-            Problem(
-                what=f"{token} is in {listed}, but the command runs in "
-                f"{account_id or 'an unknown account'} {region or 'the default region'}",
-                fix=f"Add --region {places[0][1]}"
-                if len(places) == 1 and places[0][0] == account_id
-                else "Choose the profile and region where it is",
-                start=span.start if span else None,
-                end=span.end if span else None,
-            )
+        yield Problem(
+            kind=ProblemKind.ELSEWHERE,
+            what=f"{token} is in {listed}, but the command runs in "
+            f"{account_id or 'an unknown account'} {region or 'the default region'}",
+            fix=f"Add --region {places[0][1]}"
+            if len(places) == 1 and places[0][0] == account_id
+            else "Choose the profile and region where it is",
+            token=token,
         )
-    return problems
+
+
+def _placed(problems: Iterable[Problem], text: str, words: Words) -> Iterator[Problem]:
+    """Say where in the text each problem is."""
+    for problem in problems:
+        word, token = problem.word, problem.token
+        if word is None and token is not None:
+            word = next((i for i, each in enumerate(words.argv) if i and token in each), None)
+        start, end = _span_in(text, words, word, token) or (None, None)
+        yield problem.model_copy(update={"start": start, "end": end, "word": None, "token": None})
+
+
+def _span_in(
+    text: str, words: Words, word: int | None, token: str | None
+) -> tuple[int, int] | None:
+    """Return where a word, or the only place of ``token`` in it, stands in the text."""
+    if word is None or word >= len(words.spans):
+        return None
+    span = words.spans[word]
+    if token and text.count(token, span.start, span.end) == 1:
+        start = text.index(token, span.start, span.end)
+        return start, start + len(token)
+    return span.start, span.end

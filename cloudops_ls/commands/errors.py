@@ -37,6 +37,8 @@ class CommandError(CloudOpsError):
         What to do; made from ``suggestion`` when left out.
     word
         Index of the wrong word in the argument list.
+    token
+        The wrong characters within that word; None for all of them.
     span
         The wrong characters in the command's text, half-open; None for the whole command.
     """
@@ -49,6 +51,7 @@ class CommandError(CloudOpsError):
         suggestion: str | None = None,
         fix: str | None = None,
         word: int | None = None,
+        token: str | None = None,
         span: tuple[int, int] | None = None,
     ) -> None:
         if fix is None and suggestion is not None:
@@ -57,4 +60,7 @@ class CommandError(CloudOpsError):
         self.kind = kind
         self.suggestion = suggestion
         self.word = word
+        self.token = token
+        self.more: tuple[CommandError, ...] = ()
+        """Further errors of the same command, where the first does not hide them."""
         self.span = span

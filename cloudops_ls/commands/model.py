@@ -67,14 +67,37 @@ class FileReference(_Frozen):
     use: FileUse
 
 
+class ProblemKind(StrEnum):
+    """What is doubtful about a command."""
+
+    UNKNOWN_VALUE = "unknown-value"
+    """Not among the values that the installed AWS CLI knows."""
+    OUT_OF_RANGE = "out-of-range"
+    DEPRECATED = "deprecated"
+    ELSEWHERE = "elsewhere"
+    """A resource in another account or region than the command's."""
+    NOT_IN_ESTATE = "not-in-estate"
+    NAME_FOR_ID = "name-for-id"
+    """A resource's name where the API takes its id."""
+    POINTLESS = "pointless"
+    """The resource is in a state in which the command changes nothing or fails."""
+
+
 class Problem(_Frozen):
     """Something doubtful that does not stop the command."""
 
+    kind: ProblemKind
     what: str
     fix: str | None = None
+    replacement: str | None = None
+    """What to write instead of ``start`` to ``end``."""
     start: int | None = None
     """Code points into the command's text; None where the whole command is meant."""
     end: int | None = None
+    word: int | None = None
+    """Index of the doubtful word in the argument list, as long as the text is not known."""
+    token: str | None = None
+    """The doubtful characters within that word; None for all of them."""
 
 
 class CommandContext(_Frozen):

@@ -46,6 +46,19 @@ def index_of(words: Sequence[str], word: str) -> int | None:
     return None
 
 
+def index_of_value(words: Sequence[str], option: str, token: str | None) -> int | None:
+    """Return the index of the value behind ``option`` that holds ``token``, or of its first."""
+    at = index_of(words, option)
+    if at is None or words[at] != option:
+        return at
+    end = next((i for i in range(at + 1, len(words)) if words[i].startswith("--")), len(words))
+    if token is not None:
+        for index in range(at + 1, end):
+            if token in words[index]:
+                return index
+    return at + 1 if end > at + 1 else at
+
+
 def help_wanted() -> CommandError:
     """Refuse ``help``."""
     return CommandError(ErrorKind.UNSUPPORTED, "Help is shown in a pager", fix=_IN_TERMINAL)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import datetime
 import difflib
+import re
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -16,13 +18,43 @@ _MANY = 200
 """Among more choices than this (there are 1,000 instance types) the first letter must be right."""
 
 
-class Finding(NamedTuple):
-    """One value that does not fit its shape."""
+class FindingKind(StrEnum):
+    """What is wrong with a value."""
 
+    MISSING = "missing"
+    WRONG = "wrong"
+    UNKNOWN = "unknown"
+    """Not in the model's list, of which AWS may know a newer one."""
+    RANGE = "range"
+    """Above a limit of the model, which AWS may have raised."""
+    DEPRECATED = "deprecated"
+
+
+class Finding(NamedTuple):
+    """One value that does not fit its shape.
+
+    Parameters
+    ----------
+    kind, what
+        What is wrong, and the same in a sentence.
+    member
+        The member of the input in which it is.
+    token
+        The wrong characters; None where the whole value is meant.
+    suggestion
+        What to write instead of ``token``.
+    """
+
+    kind: FindingKind
     what: str
-    suggestion: str | None
-    fatal: bool
-    """False where AWS may know better than the installed models."""
+    member: str | None = None
+    token: str | None = None
+    suggestion: str | None = None
+
+    @property
+    def fatal(self) -> bool:
+        """False where AWS may know better than the installed models."""
+        return self.kind in (FindingKind.MISSING, FindingKind.WRONG)
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
@@ -53,45 +85,74 @@ def findings(
     """
     report = validator.validate(parameters, shape)
     for reason, name, details in report._errors:
+        member = re.split(r"[.\[]", name.lstrip("."), maxsplit=1)[0] or None
         if reason == "missing required field" and not name:
-            member = shape.members[details["required_name"]]
+            missing = shape.members[details["required_name"]]
             # botocore makes these up itself when they are missing.
-            if details["required_name"] in skipped or member.metadata.get("idempotencyToken"):
+            if details["required_name"] in skipped or missing.metadata.get("idempotencyToken"):
                 continue
-            yield Finding(f"Missing parameter: {details['required_name']}", None, fatal=True)
+            yield Finding(FindingKind.MISSING, f"Missing parameter: {details['required_name']}")
         elif reason == "unknown field":
             yield Finding(
+                FindingKind.WRONG,
                 f"Unknown key {details['unknown_param']!r} in {name.lstrip('.') or 'the input'}",
-                nearest(details["unknown_param"], details["valid_names"]),
-                fatal=True,
+                member or str(details["unknown_param"]),
+                str(details["unknown_param"]),
+                nearest(str(details["unknown_param"]), details["valid_names"]),
             )
         else:
             text = report._format_error((reason, name, details))
-            yield Finding(" ".join(str(text).split()), None, fatal=True)
-    for path, value, choices in _outside_enums(shape, parameters, ""):
+            yield Finding(FindingKind.WRONG, " ".join(str(text).split()), member)
+    for name, value in parameters.items():
+        if name in shape.members:
+            yield from _doubts(shape.members[name], value, name, name)
+
+
+def _doubts(shape: Any, value: Any, path: str, member: str) -> Iterator[Finding]:
+    """Yield what botocore does not check: lists of values, upper limits, deprecation."""
+    if shape._shape_model.get("deprecated"):
+        advice = shape._shape_model.get("deprecatedMessage")
         yield Finding(
-            f"{value!r} is not among the values the installed AWS CLI knows for {path}",
-            nearest(value, choices),
-            fatal=False,
+            FindingKind.DEPRECATED,
+            f"AWS has deprecated {path}" + (f": {advice.rstrip('.')}" if advice else ""),
+            member,
         )
-
-
-def _outside_enums(shape: Any, value: Any, path: str) -> Iterator[tuple[str, str, list[str]]]:
     kind = shape.type_name
+    yield from _above(shape, value, path, member)
     if kind == "structure" and isinstance(value, dict):
-        for name, member in shape.members.items():
+        for name, inner in shape.members.items():
             if name in value:
-                yield from _outside_enums(member, value[name], f"{path}.{name}" if path else name)
+                yield from _doubts(inner, value[name], f"{path}.{name}", member)
     elif kind == "list" and isinstance(value, list):
         for item in value:
-            yield from _outside_enums(shape.member, item, path)
+            yield from _doubts(shape.member, item, path, member)
     elif kind == "map" and isinstance(value, dict):
         for item in value.values():
-            yield from _outside_enums(shape.value, item, path)
+            yield from _doubts(shape.value, item, path, member)
     elif kind == "string" and isinstance(value, str):
         choices = shape.enum
         if choices and value not in choices:
-            yield path, value, choices
+            yield Finding(
+                FindingKind.UNKNOWN,
+                f"{value!r} is not among the values the installed AWS CLI knows for {path}",
+                member,
+                value,
+                nearest(value, choices),
+            )
+
+
+def _above(shape: Any, value: Any, path: str, member: str) -> Iterator[Finding]:
+    most = shape.metadata.get("max")
+    if most is None or isinstance(value, bool):
+        return
+    kind = shape.type_name
+    if kind in ("integer", "long", "float", "double") and isinstance(value, int | float):
+        if value > most:
+            yield Finding(FindingKind.RANGE, f"{path} is at most {most}", member, str(value))
+    elif kind in ("string", "list", "map", "blob") and hasattr(value, "__len__"):
+        things = {"string": "characters", "blob": "bytes"}.get(kind, "items")
+        if len(value) > most:
+            yield Finding(FindingKind.RANGE, f"{path} has at most {most} {things}", member)
 
 
 def plain(value: Any) -> JsonValue:

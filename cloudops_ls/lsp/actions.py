@@ -10,6 +10,7 @@ from lsprotocol import types
 from cloudops_ls.errors import CloudOpsError, RetryableError
 from cloudops_ls.logs import logger
 from cloudops_ls.lsp import command_ids
+from cloudops_ls.lsp.diagnosing import quick_fixes
 
 if TYPE_CHECKING:
     from cloudops_ls.lsp.documents import RunbookDocument
@@ -21,12 +22,12 @@ _TITLE_LENGTH = 60
 
 
 def code_actions(
-    document: RunbookDocument, selection: types.Range
+    session: Session, document: RunbookDocument, selection: types.Range
 ) -> list[types.CodeAction | types.Command]:
     """Return what can be done at the cursor. Nothing is checked or asked yet."""
     offset = document.offset(selection.start)
     runbook = document.runbook
-    actions: list[types.CodeAction | types.Command] = []
+    actions = quick_fixes(session, document, offset)
     command = runbook.command_at(offset)
     if command is not None:
         run = _run(document, command)

@@ -85,6 +85,21 @@ def _register_lifecycle(server: LanguageServer, session: Session) -> None:
         finally:
             session.settle()
         _ = session.settings
+        session.diagnoser.forget()
+
+    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+    def did_open(params: types.DidOpenTextDocumentParams) -> None:
+        if (document := session.document(params.text_document.uri)) is not None:
+            session.diagnoser.changed(document)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    def did_change(params: types.DidChangeTextDocumentParams) -> None:
+        if (document := session.document(params.text_document.uri)) is not None:
+            session.diagnoser.changed(document)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+    def did_close(params: types.DidCloseTextDocumentParams) -> None:
+        session.diagnoser.closed(params.text_document.uri)
 
     @server.feature(types.SHUTDOWN)
     async def shutdown(_params: None) -> None:
@@ -172,7 +187,7 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
         from cloudops_ls.lsp.actions import code_actions
 
         document = session.document(params.text_document.uri)
-        return code_actions(document, params.range) if document else None
+        return code_actions(session, document, params.range) if document else None
 
     @server.feature(types.TEXT_DOCUMENT_CODE_LENS, types.CodeLensOptions(resolve_provider=True))
     @quiet

@@ -12,6 +12,7 @@ from lsprotocol import types
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.logs import logger
+from cloudops_ls.lsp.diagnosing import Diagnoser
 from cloudops_ls.lsp.documents import RunbookDocument, RunbookWorkspace
 from cloudops_ls.lsp.estate_view import EstateView
 from cloudops_ls.lsp.guard import show, show_error
@@ -83,6 +84,7 @@ class Session:
         """Ids given to conversations that are not in their file yet, by URI."""
         self.kept_replies: dict[tuple[str, str], KeptReply] = {}
         """Answers whose place in the file was gone, by conversation and prompt."""
+        self.diagnoser = Diagnoser(self)
         self._approvals: ApprovalBook | None = None
         self._policy: PolicyFile | None = None
         self.work: set[asyncio.Event] = set()
@@ -307,6 +309,7 @@ class Session:
         """Take in what has changed in the estate."""
         if await self.estate.reload():
             self.refresh_lenses()
+            self.diagnoser.forget()
 
     def refresh_lenses(self) -> None:
         """Ask the client to fetch code lenses again, where it can."""
@@ -328,6 +331,7 @@ class Session:
 
     async def close(self) -> None:
         """Cancel what is under way and release everything; safe to call twice."""
+        self.diagnoser.close()
         for cancel in list(self.work):
             cancel.set()
         deadline = asyncio.get_running_loop().time() + _RECORD_SECONDS

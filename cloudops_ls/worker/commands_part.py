@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cloudops_ls.commands.diagnose import diagnose
 from cloudops_ls.commands.model import CommandContext
 from cloudops_ls.storage.records import AccountRecord
 from cloudops_ls.worker import wire
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from cloudops_ls.aws.sessions import SessionFactory
     from cloudops_ls.commands.check import CommandChecker
+    from cloudops_ls.commands.model import CheckedCommand
     from cloudops_ls.storage.service import StorageService
 
 
@@ -33,7 +36,10 @@ class CommandsPart:
         self._storage = storage
         self._sessions = sessions
         self._checker = checker
-        self.methods: Mapping[str, Callable[[dict[str, Any]], Any]] = {wire.CHECK: self.check}
+        self.methods: Mapping[str, Callable[[dict[str, Any]], Any]] = {
+            wire.CHECK: self.check,
+            wire.DIAGNOSE: self.diagnose,
+        }
 
     @property
     def busy(self) -> bool:
@@ -58,20 +64,41 @@ class CommandsPart:
         dict
             ``command``: a ``CheckedCommand``; ``environment``: variables it needs to run.
         """
-        text, identify = str(params["text"]), bool(params.get("identify"))
         context = CommandContext(
             profile=str(params["profile"]), region=params.get("region") or None
         )
+        checked = self._checked(str(params["text"]), context, identify=bool(params.get("identify")))
+        return {
+            "command": checked.model_dump(mode="json"),
+            "environment": self._sessions.environment(),
+        }
+
+    def diagnose(self, params: dict[str, Any]) -> list[list[dict[str, Any]]]:
+        """Say what is wrong or doubtful about commands; offline.
+
+        Returns
+        -------
+        list
+            For each of ``texts`` a list of ``Finding``.
+        """
+        context = CommandContext(
+            profile=str(params["profile"]), region=params.get("region") or None
+        )
+        return [
+            [
+                finding.model_dump(mode="json", exclude_none=True)
+                for finding in diagnose(partial(self._checked, str(text), context, identify=False))
+            ]
+            for text in params["texts"]
+        ]
+
+    def _checked(self, text: str, context: CommandContext, *, identify: bool) -> CheckedCommand:
         checked = self._checker.check(text, self._placed(context, identify=identify))
         if checked.profile is not None and checked.profile != context.profile:
             # The command names another profile, and with it another account.
             context = context.model_copy(update={"profile": checked.profile})
             checked = self._checker.check(text, self._placed(context, identify=identify))
-        return {
-            "command": checked.model_dump(mode="json"),
-            # Credentials are fetched for what is about to run, not for what is merely looked at.
-            "environment": self._sessions.environment(context.profile if identify else None),
-        }
+        return checked
 
     def _placed(self, context: CommandContext, *, identify: bool) -> CommandContext:
         """Add the account that the context's profile acts in, as far as it is known."""

@@ -35,8 +35,9 @@ SCAN_STATUS = "estate/scanStatus"
 SEARCH = "estate/search"
 REFRESH = "estate/refresh"
 CHECK = "commands/check"
+DIAGNOSE = "commands/diagnose"
 
-SERVICE_METHODS = (HEALTH, SCAN, CANCEL_SCAN, SCAN_STATUS, SEARCH, REFRESH, CHECK)
+SERVICE_METHODS = (HEALTH, SCAN, CANCEL_SCAN, SCAN_STATUS, SEARCH, REFRESH, CHECK, DIAGNOSE)
 
 SCAN_PROGRESS = "estate/scanProgress"
 """Notification: one step of a scan is done."""
