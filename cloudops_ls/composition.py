@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from cloudops_ls.assistant.base import Assistant
     from cloudops_ls.commands.approval import ApprovalBook
-    from cloudops_ls.commands.model import CheckedCommand
     from cloudops_ls.commands.policy_file import PolicyFile
     from cloudops_ls.config import SettingProblem, Settings
     from cloudops_ls.estate.catalog.loader import Catalog
@@ -113,13 +112,6 @@ def language_server_dependencies(home: Home) -> Dependencies:
 
         return ApprovalBook()
 
-    def undo_of(
-        checked: CheckedCommand, resources: Sequence[Resource], catalog: Catalog
-    ) -> str | None:
-        from cloudops_ls.commands.inverse import inverse_of
-
-        return inverse_of(checked, resources, catalog)
-
     def catalog() -> Catalog:
         from cloudops_ls.estate.catalog.loader import Catalog
 
@@ -134,7 +126,6 @@ def language_server_dependencies(home: Home) -> Dependencies:
         build_names=names,
         build_approvals=approvals,
         open_policy=lambda: open_policy(home),
-        undo_of=undo_of,
         load_catalog=catalog,
     )
 
@@ -178,6 +169,7 @@ def worker_service(
     from cloudops_ls.storage.vectors.engines import Engine
     from cloudops_ls.worker.commands_part import CommandsPart
     from cloudops_ls.worker.estate_part import EstatePart
+    from cloudops_ls.worker.impact_part import ImpactPart
     from cloudops_ls.worker.index_part import IndexPart
     from cloudops_ls.worker.search_part import SearchPart
     from cloudops_ls.worker.service import WorkerService
@@ -209,7 +201,8 @@ def worker_service(
         return scope is not None and scope.generation > 0
 
     doubts = EstateDoubts(catalog, storage.estate.find, listed)
-    checker = CommandChecker(CommandParser(), Classifier(), storage.estate.find, doubts)
+    parser = CommandParser()
+    checker = CommandChecker(parser, Classifier(), storage.estate.find, doubts)
     index = IndexPart(storage, notify)
     names = CurrentNames(Vocabulary(catalog, accounts=storage.estate.accounts))
     service = WorkerService(
@@ -219,6 +212,7 @@ def worker_service(
             EstatePart(storage, scanner, index, settings.estate, notify),
             SearchPart(storage, names, index),
             CommandsPart(storage, sessions, checker),
+            ImpactPart(storage, sessions, scanner, catalog, parser, notify),
         ],
     )
     service.start()

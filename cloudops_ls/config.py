@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 if TYPE_CHECKING:
     from cloudops_ls.home import Home
 
-_CLIENT_ONLY = frozenset({"server", "trace"})
-"""Sections that editors keep under ``cloudops`` for themselves."""
+_CLIENT_ONLY = frozenset({"client", "server", "trace"})
+"""Sections under ``cloudops`` that are about the editor."""
 
 
 class AssistantKind(StrEnum):

@@ -57,11 +57,14 @@ class AccountIdentity:
         The account's alias; None where it has none or IAM does not tell.
     partition
         ``aws``, ``aws-cn``, ``aws-us-gov``, …
+    principal
+        ARN of the user or assumed role that acts; None where it was not asked for.
     """
 
     account_id: str
     alias: str | None
     partition: str = "aws"
+    principal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -496,7 +499,9 @@ class SessionFactory:
         if aliases.get("AccountAliases"):
             alias = str(aliases["AccountAliases"][0])
         partition = str(caller["Arn"]).split(":")[1]
-        return AccountIdentity(str(caller["Account"]), alias, partition)
+        return AccountIdentity(
+            str(caller["Account"]), alias, partition, principal=str(caller["Arn"])
+        )
 
     @staticmethod
     def _translated(

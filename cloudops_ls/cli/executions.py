@@ -12,6 +12,7 @@ from cloudops_ls.cli.tables import print_tables
 from cloudops_ls.composition import open_storage
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import Home
+from cloudops_ls.storage.audit_chain import AuditEvent
 
 executions = typer.Typer(help="What was run from runbooks.", rich_markup_mode=None)
 
@@ -41,12 +42,35 @@ def list_executions(
 
 
 @executions.command("show")
-def show_execution(execution_id: str) -> None:
-    """Print the whole stored output of one execution, secrets included."""
+def show_execution(
+    execution_id: str,
+    reveal: Annotated[
+        bool, typer.Option(help="Print output that holds a secret; that is recorded.")
+    ] = False,
+    details: Annotated[
+        bool, typer.Option(help="Print the record as JSON instead of the output.")
+    ] = False,
+) -> None:
+    """Print the whole stored output of one execution."""
     with open_storage(Home.locate()) as storage:
         found = storage.executions.get(execution_id)
-    if found is None:
-        raise CloudOpsError(
-            "There is no such execution", where=execution_id, fix="See cloudops-ls executions list"
-        )
+        if found is None:
+            raise CloudOpsError(
+                "There is no such execution",
+                where=execution_id,
+                fix="See cloudops-ls executions list",
+            )
+        if details:
+            typer.echo(found.model_dump_json(indent=2, exclude={"output"}))
+            return
+        if found.metadata.get("reveals_secret") and found.output:
+            if not reveal:
+                raise CloudOpsError(
+                    "The output of this execution holds a secret",
+                    where=execution_id,
+                    fix="Add --reveal to print it; the audit log will say so",
+                )
+            storage.audit.append(AuditEvent.OUTPUT_SHOWN, execution_id=execution_id)
     typer.echo(found.output, nl=not found.output.endswith("\n"))
+    if undo := found.metadata.get("undo"):
+        typer.echo(f"To take it back: {undo}", err=True)

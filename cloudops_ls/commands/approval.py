@@ -48,13 +48,17 @@ class Approval:
     expires_at: float
 
 
-def approval_digest(checked: CheckedCommand, document_uri: str, document_version: int) -> str:
+def approval_digest(
+    checked: CheckedCommand, document_uri: str, document_version: int, policy: str = ""
+) -> str:
     """Return the digest that binds an approval to what runs, where, and from which text.
 
     Parameters
     ----------
     document_uri, document_version
-        The document the operator was looking at.
+        The document the operator was looking at; a front end without one names itself.
+    policy
+        What the policy said, see ``Verdict.binding``: another policy takes a yes back.
     """
     content = {
         "argv": checked.argv,
@@ -63,6 +67,7 @@ def approval_digest(checked: CheckedCommand, document_uri: str, document_version
         "account": checked.account_id,
         "document": document_uri,
         "version": document_version,
+        "policy": policy,
     }
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()

@@ -20,8 +20,8 @@ def inverse_of(
 ) -> str | None:
     """Return the inverse of ``checked``, None unless the catalog declares a true one.
 
-    Only for commands that touch one resource: for several, some may have been in the target
-    state before, and the inverse would change those too.
+    Only for commands that touch one resource, and change its state as it is now: of several, some
+    may be in the target state already, and the inverse would change those too.
     """
     if len(resources) != 1:
         return None
@@ -31,6 +31,8 @@ def inverse_of(
         return None
     for action in kind.actions.values():
         if action.operation == checked.operation and action.inverse is not None:
+            if resource.state is not None and resource.state == action.to_state:
+                return None
             words = kind.actions[action.inverse].argv(template_values(resource))
             place = ["--region", checked.region] if checked.region else []
             return shlex.join([*words, *place])

@@ -71,6 +71,11 @@ class Verdict(_Frozen):
     An approval is bound to it and to the rule: a changed policy takes a given yes back.
     """
 
+    @property
+    def binding(self) -> str:
+        """What an approval is bound to."""
+        return f"{self.source}:{self.rule or ''}:{self.decision}"
+
 
 class Match(StrEnum):
     """Whether a rule applies to a command."""

@@ -3,58 +3,80 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from collections import Counter
 from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from cloudops_ls.commands.impact import principal_in_words
+from cloudops_ls.commands.model import RiskLevel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cloudops_ls.commands.impact import Impact, Neighbour, Touched
     from cloudops_ls.commands.model import CheckedCommand
+    from cloudops_ls.commands.policy import Verdict
     from cloudops_ls.storage.resource import Resource
 
 _NAMED_IN_TITLE = 3
+_NAMED_NEIGHBOURS = 4
 _ACRONYMS = frozenset(
     {"acl", "ami", "api", "arn", "aws", "cpu", "db", "dns", "ebs", "efs", "iam", "id", "ip", "kms"}
     | {"mfa", "nat", "sg", "sns", "sqs", "ssh", "ssl", "tls", "url", "vpc", "vpn"}
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """A confirmation in plain text.
+class Preview(BaseModel):
+    """A confirmation in plain text; no Markdown, since any client may show it."""
 
-    Attributes
-    ----------
-    title
-        One line: what happens to what.
-    lines
-        Everything else, most important first; no Markdown, since any client may show it.
-    """
+    model_config = ConfigDict(frozen=True)
 
     title: str
+    """One line: what happens to what."""
     lines: tuple[str, ...]
+    """Everything else, most important first."""
+    subject: str
+    """What is typed back, or named by the second question, before something of high risk runs."""
+    place: str
+    """Account and region, in a few words."""
+    risk: RiskLevel
+    undo: str | None
+    dry_run: bool
+    """Whether a dry run can be made first."""
 
 
 def preview(
-    checked: CheckedCommand, resources: Sequence[Resource], *, undo: str | None = None
+    checked: CheckedCommand,
+    impact: Impact,
+    *,
+    verdict: Verdict | None = None,
+    notes: Sequence[str] = (),
 ) -> Preview:
     """Describe what a checked command will do.
 
     Parameters
     ----------
-    resources
-        The resources behind ``checked.resources``, with their current state.
-    undo
-        The command that takes it back, where there is one.
+    impact
+        What it touches and what hangs on that, as things are now.
+    verdict
+        What the policy says, where it was asked.
+    notes
+        What else is known, such as how a dry run ended; comes first.
     """
-    lines = [
-        f"Account: {_account(checked)}",
-        f"Profile: {checked.profile or 'default'}",
-        f"Region: {checked.region or 'as the profile is configured'}",
-    ]
-    lines += [f"Affects: {_described(resource)}" for resource in resources]
-    if not resources:
+    account = _account(checked)
+    region = checked.region or "the profile's region"
+    lines = [*notes, f"Account: {account}"]
+    lines.append(f"As: {principal_in_words(impact.principal) if impact.principal else 'not known'}")
+    lines.append(f"Profile: {checked.profile or 'default'}")
+    lines.append(f"Region: {checked.region or 'as the profile is configured'}")
+    lines += [f"Affects: {_described(each)}" for each in impact.touched]
+    if not impact.touched:
         lines.append("Affects: nothing that the estate knows")
+    if checked.access.mutates and impact.touched:
+        lines.append(f"Depends on it: {_listed(impact.dependents) or 'nothing that is known'}")
+        if impact.refers_to:
+            lines.append(f"It refers to: {_listed(impact.refers_to)}")
     lines.append(f"Access: {checked.access.value}")
     lines.append(f"Risk: {checked.risk.level.value}")
     lines += [f"- {reason}" for reason in checked.risk.reasons]
@@ -62,10 +84,21 @@ def preview(
         f"Note: {problem.what}" + (f". {problem.fix}" if problem.fix else "")
         for problem in checked.problems
     ]
+    if verdict is not None and verdict.rule is not None:
+        lines.append(f"Policy: {verdict.reason}")
     if checked.access.mutates:
-        lines.append(f"Undo: {undo}" if undo else "Undo: no inverse command is known")
+        lines.append(f"Undo: {impact.undo or 'no inverse command is known'}")
+        lines.append(f"Dry run: {'possible' if impact.dry_run else 'this call has none'}")
     lines.append(f"Runs: {shlex.join(checked.argv)}")
-    return Preview(_title(checked, resources), tuple(lines))
+    return Preview(
+        title=_title(checked, impact.resources),
+        lines=tuple(lines),
+        subject=_subject(checked, impact.resources),
+        place=f"{checked.account_alias or checked.account_id or 'an unknown account'}, {region}",
+        risk=checked.risk.level,
+        undo=impact.undo,
+        dry_run=impact.dry_run is not None,
+    )
 
 
 def in_words(command: str) -> str:
@@ -93,6 +126,14 @@ def _title(checked: CheckedCommand, resources: Sequence[Resource]) -> str:
     return f"{in_words(checked.command)}{subject}"
 
 
+def _subject(checked: CheckedCommand, resources: Sequence[Resource]) -> str:
+    if not resources:
+        return checked.command
+    if len(resources) > _NAMED_IN_TITLE:
+        return f"{len(resources)} resources"
+    return ", ".join(resource.name for resource in resources)
+
+
 def _account(checked: CheckedCommand) -> str:
     if checked.account_id is None:
         return "not known"
@@ -101,12 +142,30 @@ def _account(checked: CheckedCommand) -> str:
     return f"{checked.account_alias} ({checked.account_id})"
 
 
-def _described(resource: Resource) -> str:
+def _described(touched: Touched) -> str:
+    resource = touched.resource
     kind = resource.resource_type.replace("_", " ")
     state = f", {resource.state}" if resource.state else ""
+    seen = "" if touched.live else f", as of {resource.last_synced:%Y-%m-%d %H:%M} UTC"
     named = (
         resource.name
         if resource.name == resource.identifier
         else f"{resource.name} ({resource.identifier})"
     )
-    return f"{named}, {kind}{state}, {resource.region}"
+    if touched.gone:
+        return f"{named}, {kind}, does not exist any more, {resource.region}"
+    return f"{named}, {kind}{state}, {resource.region}{seen}"
+
+
+def _listed(neighbours: Sequence[Neighbour]) -> str:
+    """Return how many of each type there are, and the first names."""
+    if not neighbours:
+        return ""
+    counts = Counter(each.resource_type for each in neighbours)
+    kinds = ", ".join(
+        f"{count} {kind.replace('_', ' ')}{'s' if count > 1 else ''}"
+        for kind, count in counts.most_common()
+    )
+    names = [each.name for each in neighbours[:_NAMED_NEIGHBOURS]]
+    more = len(neighbours) - len(names)
+    return f"{kinds}: {', '.join(names)}" + (f" and {more} more" if more else "")

@@ -10,14 +10,12 @@ if TYPE_CHECKING:
 
     from cloudops_ls.assistant.base import Assistant
     from cloudops_ls.commands.approval import ApprovalBook
-    from cloudops_ls.commands.model import CheckedCommand
     from cloudops_ls.commands.policy_file import PolicyFile
     from cloudops_ls.config import SettingProblem, Settings
     from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.search.current import CurrentNames
     from cloudops_ls.home import Home
     from cloudops_ls.storage.records import AccountRecord
-    from cloudops_ls.storage.resource import Resource
     from cloudops_ls.storage.service import StorageService
     from cloudops_ls.worker.client import WorkerClient
 
@@ -56,8 +54,6 @@ class Dependencies:
         Makes the book that holds confirmations between question and run.
     open_policy
         Makes the reader of the operator's policy file.
-    undo_of
-        Returns the inverse of a command on resources, None where there is no true one.
     load_catalog
         Reads the catalog of resource types.
     """
@@ -70,5 +66,4 @@ class Dependencies:
     build_names: Callable[[Callable[[], Sequence[AccountRecord]]], CurrentNames]
     build_approvals: Callable[[], ApprovalBook]
     open_policy: Callable[[], PolicyFile]
-    undo_of: Callable[[CheckedCommand, Sequence[Resource], Catalog], str | None]
     load_catalog: Callable[[], Catalog]

@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import os
-from contextlib import aclosing
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
 from cloudops_ls.commands.approval import approval_digest
+from cloudops_ls.commands.decisions import decision_details, execution_details
 from cloudops_ls.commands.environment import command_environment
+from cloudops_ls.commands.executor import Order
+from cloudops_ls.commands.impact import Impact
 from cloudops_ls.commands.policy import Decision
-from cloudops_ls.commands.run import Chunk, Finished, RunError, run
+from cloudops_ls.commands.preview import preview
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.logs import logger
 from cloudops_ls.lsp.checking import check
-from cloudops_ls.lsp.confirming import confirm
+from cloudops_ls.lsp.confirming import Answer, Choice, confirm
 from cloudops_ls.lsp.guard import show
-from cloudops_ls.lsp.outputs import OutputWriter
-from cloudops_ls.lsp.progress import WorkDone
-from cloudops_ls.storage.records import Execution, ExecutionStatus
+from cloudops_ls.lsp.refusing import follow_up
+from cloudops_ls.lsp.rehearsing import rehearse
+from cloudops_ls.lsp.running import executor_of, run_in_file
+from cloudops_ls.storage.audit_chain import AuditEvent
 from cloudops_ls.worker import wire
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import JsonValue
+
     from cloudops_ls.commands.approval import Approval
-    from cloudops_ls.commands.model import CheckedCommand
+    from cloudops_ls.commands.policy import Verdict
     from cloudops_ls.lsp.arguments import Place
     from cloudops_ls.lsp.checking import Checked
     from cloudops_ls.lsp.documents import RunbookDocument
     from cloudops_ls.lsp.session import Session
     from cloudops_ls.runbook.model import Command
-    from cloudops_ls.storage.resource import Resource
-
-_STREAM_SECONDS = 1.0
-"""Pause between two writes of growing output into the file."""
-_HIDDEN = "The output holds a secret. It is stored encrypted: cloudops-ls executions show {id}"
 
 
 async def execute_command(session: Session, place: Place) -> dict[str, Any]:
@@ -60,6 +63,17 @@ async def execute_command(session: Session, place: Place) -> dict[str, Any]:
             "There is no aws command at the cursor",
             fix="Put the cursor into a line that starts with 'aws' in a code fence",
         )
+    require_clear_front_matter(document)
+    if place.text is not None and place.text != command.text:
+        raise CloudOpsError(
+            "The command changed since it was shown; nothing was run", fix="Run it as it is now"
+        )
+    with claimed(document, command):
+        return await Attempt(session, document, command).make()
+
+
+def require_clear_front_matter(document: RunbookDocument) -> None:
+    """Refuse a file of which it is not certain where its commands run."""
     matter = document.runbook.front_matter
     if matter is not None and matter.problems:
         # Which profile counts would be a guess, and a guess may be production.
@@ -68,218 +82,192 @@ async def execute_command(session: Session, place: Place) -> dict[str, Any]:
             where=document.filename,
             fix="Mend it, so that it is clear where the command runs",
         )
-    if place.text is not None and place.text != command.text:
-        raise CloudOpsError(
-            "The command changed since it was shown; nothing was run", fix="Run it as it is now"
-        )
+
+
+@contextmanager
+def claimed(document: RunbookDocument, command: Command) -> Iterator[None]:
+    """Keep others from asking about, or running, the same command meanwhile."""
     if any(other.alive and other.span == command.span for other in document.running):
         raise CloudOpsError("This command is already running", fix="Wait for it, or cancel it")
-    # Everything from here on is about the text as it is now.
-    version = document.version or 0
     anchor = document.anchor(command.span)
     document.running.append(anchor)
     try:
-        checked = await check(session, document, command.text, identify=True)
-        resources, undo = await _affected(session, checked.command)
-        verdict = await session.decide(checked.command, resources)
-        if verdict.decision is Decision.DENY:
-            raise CloudOpsError(
-                f"The policy does not let this command run: {verdict.reason}",
-                where=f"{session.home.policy}, {verdict.rule or 'as a whole'}",
-                fix="cloudops-ls policy test '<command>' explains it",
-            )
-        approval = await confirm(session, document, version, checked.command, resources, undo)
-        if approval is None:
-            return {"status": "refused"}
-        return await _run(session, document, command, checked, approval)
+        yield
     finally:
         document.running.remove(anchor)
 
 
-async def _affected(session: Session, checked: CheckedCommand) -> tuple[list[Resource], str | None]:
-    """Return the resources that the command touches, and the command that takes it back."""
-    found = await session.stored(
-        lambda store: [store.estate.get_resource(arn) for arn in checked.resources]
-    )
-    resources = [resource for resource in found if resource is not None]
-    return resources, session.undo_of(checked, resources)
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A command that may be asked about: all that is known before the question."""
+
+    check: Checked
+    impact: Impact
+    verdict: Verdict
+
+    def digest(self, document: RunbookDocument, version: int) -> str:
+        """Return what a yes to it is bound to."""
+        return approval_digest(self.check.command, document.uri, version, self.verdict.binding)
 
 
-async def _run(
-    session: Session,
-    document: RunbookDocument,
-    command: Command,
-    check: Checked,
-    approval: Approval,
-) -> dict[str, Any]:
-    checked = check.command
-    execution = Execution(
-        conversation_id=session.conversation_of(document),
-        command=command.text,
-        argv=checked.argv,
-        profile=checked.profile,
-        region=checked.region,
-        account_id=checked.account_id,
-        approval_digest=approval.digest,
-        metadata={
-            "resource_ids": list(checked.resources),
-            "access": checked.access.value,
-            "risk": checked.risk.level.value,
-            "approval_required": True,
-            "approved_by": getpass.getuser(),
-        },
-    )
-    # Spent on the version as it is now: an edit since the question makes it worthless.
-    session.approvals.use(
-        approval.token, approval_digest(checked, document.uri, document.version or 0)
-    )
-    # Recorded before it runs: after a crash the log says "unknown", never nothing.
-    await session.stored(lambda store: store.executions.create(execution))
-    running = _Running(session, document, command, check, execution)
-    async with WorkDone(session, f"Running {checked.command}") as work:
-        status, exit_status = await running.run(work)
-        work.finish(status.value)
-    await _verify(session, checked)
-    return {
-        "status": status.value,
-        "executionId": execution.id,
-        "exitStatus": exit_status,
-    }
+class Attempt:
+    """One command from the wish to run it to its end.
 
-
-async def _verify(session: Session, checked: CheckedCommand) -> None:
-    """Fetch the touched resources again, so that hover and completion are true."""
-    if not checked.access.mutates or not checked.resources:
-        return
-    try:
-        await session.worker.request(wire.REFRESH, {"arns": list(checked.resources)})
-        await session.reload_names()
-    except CloudOpsError as error:
-        logger.info("verify: %s", type(error).__name__)
-        show(
-            session.server,
-            f"The command has run, but the resources could not be read again: {error}",
-            types.MessageType.Warning,
-        )
-
-
-class _Running:
-    """One execution from start to end."""
+    Parameters
+    ----------
+    session, document, command
+        Which command of which file.
+    text
+        What to run where it is not the command's own text: a plan's, with its values filled in.
+    notes
+        What the question says first.
+    details
+        Added to the execution's metadata.
+    in_plan
+        More steps follow.
+    """
 
     def __init__(
         self,
         session: Session,
         document: RunbookDocument,
         command: Command,
-        check: Checked,
-        execution: Execution,
+        *,
+        text: str | None = None,
+        notes: tuple[str, ...] = (),
+        details: dict[str, JsonValue] | None = None,
+        in_plan: bool = False,
     ) -> None:
         self._session = session
-        self._checked = check.command
-        self._environment = command_environment(os.environ, extra=check.environment)
-        self._execution = execution
-        self._output = ""
-        self._stored = 0
-        self._writer = OutputWriter(
-            session, document, command, execution.id, session.settings.commands.lines_in_file
-        )
+        self._document = document
+        self._command = command
+        self._text = command.text if text is None else text
+        self._notes = notes
+        self._details = details or {}
+        self._in_plan = in_plan
+        # Everything from here on is about the text as it is now.
+        self._version = document.version or 0
 
-    async def run(self, work: WorkDone) -> tuple[ExecutionStatus, int | None]:
-        """Run the command, streaming its output into progress, store and file."""
-        id_ = self._execution.id
-        self._session.unrecorded.add(id_)
-        await self._update(status=ExecutionStatus.RUNNING)
-        await self._writer.show("running", "")
-        streaming = asyncio.create_task(self._stream())
-        finished: Finished | None = None
-        error: str | None = None
-        unknown = False
+    async def make(self) -> dict[str, Any]:
+        """Check, ask, run; return what the client is told."""
+        ready = await self.prepare()
+        answer = await self._ask(ready)
+        if answer.choice is not Choice.RUN:
+            return await self._refuse(ready, answer)
+        digest = ready.digest(self._document, self._version)
+        return await self.run(ready, self._session.approvals.grant(digest))
+
+    async def prepare(self) -> Ready:
+        """Check the command and gather what the question shows.
+
+        Raises
+        ------
+        CloudOpsError
+            It cannot run, or the policy denies it.
+        """
+        session = self._session
+        checked = await check(session, self._document, self._text, identify=True)
+        found = await session.worker.request(
+            wire.IMPACT, {"command": checked.command.model_dump(mode="json")}
+        )
+        impact = Impact.model_validate(found)
+        verdict = await session.decide(checked.command, impact.resources)
+        if verdict.decision is Decision.DENY:
+            details = decision_details(checked.command, reason=verdict.reason)
+            details["rule"] = verdict.rule
+            await session.stored(
+                lambda store: store.audit.append(AuditEvent.DENIED, details=details)
+            )
+            raise CloudOpsError(
+                f"The policy does not let this command run: {verdict.reason}",
+                where=f"{session.home.policy}, {verdict.rule or 'as a whole'}",
+                fix="cloudops-ls policy test '<command>' explains it",
+            )
+        return Ready(checked, impact, verdict)
+
+    async def _ask(self, ready: Ready) -> Answer:
+        checked = ready.check.command
+        if ready.verdict.decision is Decision.ALLOW:
+            return Answer(Choice.RUN)
+        notes = self._notes
+        while True:
+            shown = preview(checked, ready.impact, verdict=ready.verdict, notes=notes)
+            answer = await confirm(
+                self._session, self._document, self._version, shown, in_plan=self._in_plan
+            )
+            if answer.choice is not Choice.DRY_RUN:
+                return answer
+            said = await rehearse(self._session, self._document, ready.check, ready.impact)
+            notes = (*self._notes, said)
+
+    async def _refuse(self, ready: Ready, answer: Answer) -> dict[str, Any]:
+        checked = ready.check.command
+        details = decision_details(
+            checked,
+            reason=answer.reason,
+            approval_digest=ready.digest(self._document, self._version),
+        )
+        details.update(self._details)
+        await self._session.stored(
+            lambda store: store.audit.append(AuditEvent.REFUSED, details=details)
+        )
+        stopped = {"stopped": True} if answer.choice is Choice.STOP_PLAN else {}
+        told = await follow_up(self._session, self._document, self._command, checked, answer)
+        return {"status": "refused", **stopped, **told}
+
+    async def run(
+        self, ready: Ready, approval: Approval, *, digest: str | None = None
+    ) -> dict[str, Any]:
+        """Spend the approval, run, and see what became of it.
+
+        Parameters
+        ----------
+        digest
+            What the command is bound to now; by default to the file's present version.
+        """
+        session, document, checked = self._session, self._document, ready.check.command
+        if digest is None:
+            # Asked again: an edit or another policy since the question makes the yes worthless.
+            verdict = await session.decide(checked, ready.impact.resources)
+            now = Ready(ready.check, ready.impact, verdict)
+            digest = now.digest(document, document.version or 0)
+        allowed = ready.verdict.decision is Decision.ALLOW
+        order = Order(
+            checked=checked,
+            text=self._command.text,
+            environment=command_environment(os.environ, extra=ready.check.environment),
+            conversation_id=session.conversation_of(document),
+            details={
+                **execution_details(
+                    checked,
+                    ready.impact,
+                    approved_by=f"policy: {ready.verdict.rule}" if allowed else getpass.getuser(),
+                    asked=not allowed,
+                ),
+                **self._details,
+            },
+        )
+        execution = await executor_of(session).approve(order, approval, digest)
+        outcome = await run_in_file(session, document, self._command, order, execution)
+        await self._verify(ready)
+        return {
+            "status": outcome.status.value,
+            "executionId": outcome.execution_id,
+            "exitStatus": outcome.exit_status,
+        }
+
+    async def _verify(self, ready: Ready) -> None:
+        """Fetch the touched resources again, so that hover and completion are true."""
+        session, checked = self._session, ready.check.command
+        if not checked.access.mutates or not checked.resources:
+            return
         try:
-            finished = await self._consume(work)
-        except RunError as problem:
-            error = str(problem)
-            unknown = problem.outcome_unknown
-        finally:
-            streaming.cancel()
-            await asyncio.gather(streaming, return_exceptions=True)
-        status = _verdict(finished, unknown=unknown)
-        exit_status = finished.exit_status if finished is not None else None
-        if finished is not None and finished.timed_out:
-            error = "It was stopped: it took longer than the setting commands.timeout_seconds."
-        elif finished is not None and finished.truncated:
-            error = "The rest of the output was dropped: see commands.output_limit_bytes."
-        await self._store_output()
-        await self._update(status=status, exit_status=exit_status, error=error)
-        self._session.unrecorded.discard(id_)
-        text = self._visible(f"{self._output.rstrip()}\n{error}" if error else self._output)
-        if not await self._writer.show(status.value, text):
+            await session.worker.request(wire.REFRESH, {"arns": list(checked.resources)})
+            await session.reload_names()
+        except CloudOpsError as error:
+            logger.info("verify: %s", type(error).__name__)
             show(
-                self._session.server,
-                f"The command ended ({status.value}); its output has no place in the file any "
-                f"more. It is stored: cloudops-ls executions show {id_}",
+                session.server,
+                f"The command has run, but the resources could not be read again: {error}",
                 types.MessageType.Warning,
             )
-        return status, exit_status
-
-    async def _consume(self, work: WorkDone) -> Finished | None:
-        settings = self._session.settings.commands
-        events = run(
-            self._checked.argv,
-            environment=self._environment,
-            timeout=settings.timeout_seconds,
-            output_limit=settings.output_limit_bytes,
-            cancel=work.cancelled,
-        )
-        async with aclosing(events):
-            async for event in events:
-                match event:
-                    case Chunk(text=text):
-                        self._output += text
-                        if not self._checked.reveals_secret:
-                            work.report(_last_line(self._output))
-                    case Finished():
-                        return event
-        return None
-
-    async def _stream(self) -> None:
-        """Write what has come so far, at a pace that a reader and an editor can follow."""
-        shown = ""
-        while True:
-            await asyncio.sleep(_STREAM_SECONDS)
-            if self._output != shown:
-                shown = self._output
-                await self._store_output()
-                await self._writer.show("running", self._visible(shown))
-
-    async def _store_output(self) -> None:
-        new = self._output[self._stored :]
-        if new:
-            self._stored += len(new)
-            await self._session.stored(
-                lambda store: store.executions.append_output(self._execution.id, new)
-            )
-
-    async def _update(self, **changes: Any) -> None:
-        await self._session.stored(
-            lambda store: store.executions.update(self._execution.id, **changes)
-        )
-
-    def _visible(self, output: str) -> str:
-        if self._checked.reveals_secret and output.strip():
-            return _HIDDEN.format(id=self._execution.id)
-        return output
-
-
-def _verdict(finished: Finished | None, *, unknown: bool) -> ExecutionStatus:
-    if unknown:
-        return ExecutionStatus.UNKNOWN
-    if finished is not None and finished.cancelled:
-        return ExecutionStatus.CANCELLED
-    if finished is not None and finished.exit_status == 0 and not finished.timed_out:
-        return ExecutionStatus.SUCCESS
-    return ExecutionStatus.FAILED
-
-
-def _last_line(output: str) -> str:
-    rows = [row for row in output.rstrip().rsplit("\n", 2) if row.strip()]
-    return rows[-1][:120] if rows else ""

@@ -13,6 +13,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from cloudops_ls.logs import logger
+from cloudops_ls.lsp.abilities import ClientAbilities
 from cloudops_ls.lsp.commands import register_commands
 from cloudops_ls.lsp.guard import quiet
 from cloudops_ls.lsp.protocol import CloudOpsProtocol
@@ -58,7 +59,9 @@ def _register_lifecycle(server: LanguageServer, session: Session) -> None:
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
         options = params.initialization_options
-        session.initial_settings = options if isinstance(options, dict) else {}
+        given = options if isinstance(options, dict) else {}
+        session.client = ClientAbilities.of(given)
+        session.initial_settings = given
 
     @server.feature(types.INITIALIZED)
     async def initialized(_params: types.InitializedParams) -> None:

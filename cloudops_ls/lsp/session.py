@@ -12,6 +12,7 @@ from lsprotocol import types
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.logs import logger
+from cloudops_ls.lsp.abilities import ClientAbilities
 from cloudops_ls.lsp.diagnosing import Diagnoser
 from cloudops_ls.lsp.documents import RunbookDocument, RunbookWorkspace
 from cloudops_ls.lsp.estate_view import EstateView
@@ -60,6 +61,7 @@ class Session:
     def __init__(self, server: LanguageServer, dependencies: Dependencies) -> None:
         self.server = server
         self._dependencies = dependencies
+        self.client = ClientAbilities()
         self.initial_settings: dict[str, Any] = {}
         """What came with ``initialize``; the editor's configuration is laid over it."""
         self._configuration: dict[str, Any] = {}
@@ -89,6 +91,8 @@ class Session:
         self._policy: PolicyFile | None = None
         self.work: set[asyncio.Event] = set()
         """Cancel events of what is under way; set when the server shuts down."""
+        self.executions: dict[str, asyncio.Event] = {}
+        """Cancel events of the executions under way, by id."""
         self.unrecorded: set[str] = set()
         """Executions whose end is not in the store yet; a shutdown waits for them a little."""
 
@@ -260,6 +264,27 @@ class Session:
             )
         return self._assistants[chosen]
 
+    async def request_client(self, method: str, params: dict[str, Any]) -> Any:
+        """Send a request of our own to the client; return its result as plain JSON.
+
+        Raises
+        ------
+        JsonRpcException
+            The client failed, or does not know the method.
+        """
+        return _plain(await self.server.protocol.send_request_async(method, params))
+
+    @contextmanager
+    def executing(self, execution_id: str, cancel: asyncio.Event) -> Iterator[None]:
+        """Let an execution be cancelled by its id, and a shutdown wait for its record."""
+        self.executions[execution_id] = cancel
+        self.unrecorded.add(execution_id)
+        try:
+            yield
+        finally:
+            del self.executions[execution_id]
+            self.unrecorded.discard(execution_id)
+
     @contextmanager
     def watching_scan(self, watcher: Callable[[dict[str, Any]], None]) -> Iterator[None]:
         """Call ``watcher`` with every step of the scan under way."""
@@ -281,10 +306,6 @@ class Session:
         if self._policy is None:
             self._policy = self._dependencies.open_policy()
         return await asyncio.to_thread(self._policy.decide, checked, resources)
-
-    def undo_of(self, checked: CheckedCommand, resources: Sequence[Resource]) -> str | None:
-        """Return the command that takes back what ``checked`` does, where there is one."""
-        return self._dependencies.undo_of(checked, resources, self.estate.catalog)
 
     async def start(self) -> None:
         """Open the store and load the names; failures are shown, not raised."""
@@ -349,3 +370,10 @@ class Session:
             storage, self._storage = self._storage, None
             await self._on_store_thread(storage.close)
         self.store_thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _plain(value: Any) -> Any:
+    """Return what pygls made of a result as the JSON that it was."""
+    if hasattr(value, "_asdict"):
+        return {key: _plain(each) for key, each in value._asdict().items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value

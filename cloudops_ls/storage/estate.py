@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from cloudops_ls.storage import changes, sync
 from cloudops_ls.storage.records import (
@@ -32,7 +33,7 @@ from cloudops_ls.storage.search import EstateSearch, Similarity, find
 from cloudops_ls.storage.tables import AccountRow, ResourceChangeRow, ResourceRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from cloudops_ls.storage.database import Database
@@ -221,6 +222,24 @@ class EstateStorage:
     def get_by_type(self, resource_type: str) -> list[Resource]:
         """Return the resources of one catalog type, by ARN."""
         return self._where(ResourceRow.resource_type == resource_type)
+
+    def mentioning(
+        self, texts: Collection[str], *, types: Sequence[str], account_id: str
+    ) -> list[Resource]:
+        """Return the resources of some types that hold one of ``texts`` as a whole value, by ARN.
+
+        The value may be anywhere in the record; the caller looks where.
+        """
+        if not texts or not types:
+            return []
+        holds = or_(
+            *(
+                ResourceRow.document.contains(json.dumps(each, ensure_ascii=False), autoescape=True)
+                for each in texts
+            )
+        )
+        within = and_(ResourceRow.account_id == account_id, ResourceRow.resource_type.in_(types))
+        return self._where(and_(within, holds))
 
     def count(self) -> int:
         """Return how many resources are stored."""

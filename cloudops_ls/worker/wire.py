@@ -36,8 +36,12 @@ SEARCH = "estate/search"
 REFRESH = "estate/refresh"
 CHECK = "commands/check"
 DIAGNOSE = "commands/diagnose"
+IMPACT = "commands/impact"
 
-SERVICE_METHODS = (HEALTH, SCAN, CANCEL_SCAN, SCAN_STATUS, SEARCH, REFRESH, CHECK, DIAGNOSE)
+SERVICE_METHODS = (
+    *(HEALTH, SCAN, CANCEL_SCAN, SCAN_STATUS, SEARCH, REFRESH),
+    *(CHECK, DIAGNOSE, IMPACT),
+)
 
 SCAN_PROGRESS = "estate/scanProgress"
 """Notification: one step of a scan is done."""

@@ -8,7 +8,6 @@ import pytest
 from cloudops_ls.commands.check import CommandChecker
 from cloudops_ls.commands.errors import CommandError, ErrorKind
 from cloudops_ls.commands.model import AccessLevel, CheckedCommand, CommandContext, RiskLevel
-from cloudops_ls.commands.preview import in_words, preview
 from cloudops_ls.storage.resource import Resource
 
 if TYPE_CHECKING:
@@ -209,48 +208,3 @@ def test_without_an_account_a_change_is_of_high_risk(checker: CommandChecker) ->
     assert stop.argv[-2:] == ("--db-instance-identifier", "pg-stage")
     read = checker.check("aws rds describe-db-instances", nowhere)
     assert read.risk.level is RiskLevel.LOW
-
-
-def test_a_preview_says_everything_in_words(checker: CommandChecker) -> None:
-    checked = checker.check("aws rds stop-db-instance --db-instance-identifier pg-main", CONTEXT)
-    shown = preview(
-        checked, [MAIN], undo="aws rds start-db-instance --db-instance-identifier pg-main"
-    )
-    assert shown.title == "Stop DB instance pg-main"
-    assert shown.lines == (
-        "Account: acme-prod (111111111111)",
-        "Profile: production",
-        "Region: us-west-2",
-        "Affects: pg-main, rds instance, available, us-west-2",
-        "Access: write",
-        "Risk: high",
-        "- It changes something",
-        "- pg-main is tagged Env=Production",
-        "Undo: aws rds start-db-instance --db-instance-identifier pg-main",
-        "Runs: aws rds stop-db-instance --db-instance-identifier pg-main --profile production "
-        "--region us-west-2",
-    )
-
-
-def test_a_preview_admits_what_is_not_known(checker: CommandChecker) -> None:
-    checked = checker.check(
-        "aws ec2 terminate-instances --instance-ids i-9", CommandContext(profile="p")
-    )
-    shown = preview(checked, [])
-    assert "Account: not known" in shown.lines
-    assert "Region: as the profile is configured" in shown.lines
-    assert "Affects: nothing that the estate knows" in shown.lines
-    assert "Undo: no inverse command is known" in shown.lines
-
-
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        ("rds stop-db-instance", "Stop DB instance"),
-        ("ec2 create-vpc", "Create VPC"),
-        ("s3 rm", "s3 rm"),
-        ("ec2 wait instance-running", "Wait instance running"),
-    ],
-)
-def test_operations_in_words(command: str, words: str) -> None:
-    assert in_words(command) == words

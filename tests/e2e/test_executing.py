@@ -176,7 +176,15 @@ async def test_a_secret_is_not_written_into_the_file(
     assert result["status"] == "success", editor.said()
     assert "hunter2" not in buffer.text
     shown = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cloudops_ls", "executions", "show", result["executionId"]),
+        *(
+            sys.executable,
+            "-m",
+            "cloudops_ls",
+            "executions",
+            "show",
+            result["executionId"],
+            "--reveal",
+        ),
         env=environment,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -1,0 +1,29 @@
+"""What a client can do beyond LSP, as it says in ``initializationOptions.client``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class ClientAbilities:
+    """Announced abilities; what is not announced is not there.
+
+    Attributes
+    ----------
+    confirm
+        It answers ``cloudops/confirm``: a modal question with a typed name and a reason.
+    """
+
+    confirm: bool = False
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """Read the ``client`` section of the initialization options."""
+        given = options.get("client")
+        section = given if isinstance(given, dict) else {}
+        return cls(confirm=section.get("confirm") is True)

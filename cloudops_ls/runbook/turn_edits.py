@@ -1,0 +1,40 @@
+"""The edit that writes a turn of the operator's, in words that the operator gave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloudops_ls.runbook.edits import NoPlace
+from cloudops_ls.runbook.parser import reparse
+from cloudops_ls.runbook.text import Span, TextEdit
+from cloudops_ls.runbook.writing import clean
+
+if TYPE_CHECKING:
+    from cloudops_ls.runbook.model import CommandBlock, Runbook
+
+
+def insert_turn(runbook: Runbook, block: CommandBlock, text: str) -> TextEdit:
+    """Return the edit that writes ``text`` as a paragraph below a command block and its outputs.
+
+    Raises
+    ------
+    NoPlace
+        When it would not be read back as exactly one turn of the user's there.
+    """
+    words = " ".join(clean(text).split())
+    place = block.end
+    line = runbook.lines.line_of(place)
+    newline = runbook.lines.terminator(line) or runbook.lines.terminator(line - 1) or "\n"
+    below = line + 1
+    blank = below < runbook.lines.line_count and not runbook.text[
+        runbook.lines.line_start(below) : runbook.lines.line_end(below)
+    ].strip(" \t")
+    edit = TextEdit(Span(place, place), newline * 2 + words + ("" if blank else newline))
+    after = reparse(runbook, edit)
+    start = place + 2 * len(newline)
+    turn = after.user_turn_at(start)
+    if turn is None or turn.span != Span(start, start + len(words)):
+        raise NoPlace("Below the command there is no place for a paragraph of its own")
+    if len(after.user_turns) != len(runbook.user_turns) + 1:
+        raise NoPlace("What stands below the command would be read differently")
+    return edit
