@@ -60,6 +60,11 @@ class Home:
         return self.data / "key.json"
 
     @property
+    def open_lock(self) -> Path:
+        """Shared by all who have the store open; see ``storage.opening``."""
+        return self.data / "open.lock"
+
+    @property
     def sync_status(self) -> Path:
         """Counts and times of the last sync; holds no estate data."""
         return self.data / "metadata" / "sync_status.json"

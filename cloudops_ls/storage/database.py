@@ -1,124 +1,201 @@
-"""The SQLCipher database behind everything: connections, transactions, schema."""
+"""The database behind everything: transactions, schema, errors; whatever it is kept in."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Connection, Engine, Table, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from cloudops_ls.errors import CloudOpsError, RetryableError
-from cloudops_ls.home import PRIVATE_FILE
-from cloudops_ls.storage.locks import FileLock
+from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.storage.schema import HEAD, SCHEMA_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from sqlalchemy.dialects.sqlite import Insert
 
     from cloudops_ls.storage.keys import DataKey
+    from cloudops_ls.storage.locks import Lock
 
 BUSY_TIMEOUT = 15.0
 """Seconds that a writer waits for another process's transaction."""
 MIGRATION_TIMEOUT = 120.0
-_WRITE = "cloudops_write"
+
+
+class Backend(Protocol):
+    """What differs between SQLCipher and PostgreSQL.
+
+    Attributes
+    ----------
+    engine
+        SQLAlchemy's engine, configured.
+    place
+        Where the database is, for messages; without any secret.
+    kind
+        What it is, for `StorageService.health`.
+    """
+
+    engine: Engine
+    place: str
+    kind: str
+
+    def reading(self, connection: Connection) -> Connection:
+        """Return ``connection`` set up for one consistent view, no transaction begun."""
+        ...
+
+    def writing(self, connection: Connection) -> Connection:
+        """Return ``connection`` set up for changes, no transaction begun."""
+        ...
+
+    def begun(self, connection: Connection) -> None:
+        """Make a transaction of `writing` the only one that writes; it has just begun."""
+        ...
+
+    def insert(self, table: Table) -> Any:
+        """Return an INSERT that can say ON CONFLICT."""
+        ...
+
+    def size(self) -> int:
+        """Return the bytes it takes."""
+        ...
+
+    def migrating(self, found: str | None) -> AbstractContextManager[None]:
+        """Keep other processes from migrating; entered before the migration's transaction."""
+        ...
+
+    def copy(self, found: str) -> None:
+        """Keep a copy of the database as it is at schema ``found``, before it is changed."""
+        ...
+
+    def migrated(self, connection: Connection) -> None:
+        """Finish a migration within its transaction."""
+        ...
+
+    def lock(self, name: str) -> Lock:
+        """Return a lock, not yet taken, that everybody who uses this database respects."""
+        ...
+
+    def explain(self, error: BaseException | None) -> CloudOpsError:
+        """Return what a driver's error means, without quoting statements or values."""
+        ...
 
 
 class Database:
-    """The encrypted database of one home, shared by threads and processes.
+    """The database of one home, shared by threads and processes.
 
-    Readers never wait (WAL). Writers take the write lock when their transaction begins, so a
+    Readers never wait. Writers take the write lock when their transaction begins, so a
     transaction that got its first statement through can commit.
 
     Parameters
     ----------
-    engine
-        An engine made by `open`.
-    path
-        The database file, for messages.
+    backend
+        What it is kept in.
     """
 
-    def __init__(self, engine: Engine, path: Path) -> None:
-        self._engine = engine
-        self._path = path
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._engine = backend.engine
 
     @classmethod
     def open(cls, path: Path, key: DataKey) -> Database:
-        """Open the database, creating or upgrading its tables where needed.
+        """Open the SQLCipher database at ``path``; see `prepared`."""
+        from cloudops_ls.storage.sqlcipher import SqlCipher
+
+        return cls.prepared(SqlCipher(path, key))
+
+    @classmethod
+    def prepared(cls, backend: Backend) -> Database:
+        """Open a database, creating or upgrading its tables where needed.
+
+        Before an upgrade a copy is kept, see `Backend.copy`.
 
         Raises
         ------
         CloudOpsError
             Wrong key, damaged file, unusable place, or a schema newer than this program.
         RetryableError
-            Another process is upgrading the schema, or the file is busy.
+            Another process is upgrading the schema, or the database is busy or out of reach.
         """
-        _create_private(path)
-        database = cls(_engine(path, key), path)
+        database = cls(backend)
         try:
-            database._prepare(path.with_name("migration.lock"))
+            database._prepare()
         except BaseException:
             database.close()
             raise
         return database
 
+    @property
+    def kind(self) -> str:
+        """What it is kept in, in words."""
+        return self._backend.kind
+
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection with one consistent view of the data."""
-        with self._translated(), self._engine.connect() as connection, connection.begin():
-            yield connection
+        with self._translated(), self._engine.connect() as connection:
+            connection = self._backend.reading(connection)
+            with connection.begin():
+                yield connection
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
         """Give a connection whose changes are durable, all or none, when the block ends well."""
         with self._translated(), self._engine.connect() as connection:
-            connection = connection.execution_options(**{_WRITE: True})
+            connection = self._backend.writing(connection)
             with connection.begin():
+                self._backend.begun(connection)
                 yield connection
 
     def insert(self, table: Any) -> Insert:
         """Return an INSERT that can say ON CONFLICT, in this database's dialect."""
-        return sqlite_insert(table if isinstance(table, Table) else table.__table__)
+        made: Insert = self._backend.insert(table if isinstance(table, Table) else table.__table__)
+        return made
+
+    def lock(self, name: str) -> Lock:
+        """Return a lock, not yet taken, for all who use this database; a crash releases it."""
+        return self._backend.lock(name)
 
     def revision(self) -> str | None:
-        """Return the schema revision of the file; None before the first migration."""
+        """Return the schema revision of the database; None before the first migration."""
         with self.read() as connection:
             return _revision(connection)
 
     def size(self) -> int:
-        """Return the bytes on disk, the write-ahead log included."""
-        total = 0
-        for suffix in ("", "-wal"):
-            with contextlib.suppress(FileNotFoundError):
-                total += self._path.with_name(self._path.name + suffix).stat().st_size
-        return total
+        """Return the bytes it takes, the write-ahead log included."""
+        with self._translated():
+            return self._backend.size()
 
     def close(self) -> None:
         """Close all connections; the last one to close folds the write-ahead log in."""
         self._engine.dispose()
 
-    def _prepare(self, lock: Path) -> None:
-        if self._check(self.revision()):
+    def _prepare(self) -> None:
+        found = self.revision()
+        if self._check(found):
             return
-        with FileLock(lock).holding(timeout=MIGRATION_TIMEOUT, doing="upgrading the store"):
-            if self._check(self.revision()):
+        with self._translated(), self._backend.migrating(found):
+            found = self.revision()
+            if self._check(found):
                 return
             # Alembic takes more than a second to import: only for those who need it.
             from cloudops_ls.storage.migrate import upgrade
 
+            if found is not None:
+                self._backend.copy(found)
             with self.write() as connection:
-                upgrade(connection)
+                if not self._check(_revision(connection)):
+                    upgrade(connection)
+                    self._backend.migrated(connection)
 
     def _check(self, found: str | None) -> bool:
         if found is not None and found > HEAD:
             raise CloudOpsError(
                 f"The store was written by a newer version (schema {found}, this one knows {HEAD})",
-                where=str(self._path),
+                where=self._backend.place,
                 fix="Update cloudops-ls",
             )
         return found == HEAD
@@ -129,96 +206,14 @@ class Database:
             yield
         except DBAPIError as error:
             # Without its context: database errors quote statements and values.
-            raise self._explain(error.orig) from None
+            raise self._backend.explain(error.orig) from None
         except self._engine.dialect.loaded_dbapi.Error as error:
             # From the driver's own cursors.
-            raise self._explain(error) from None
-
-    def _explain(self, error: BaseException | None) -> CloudOpsError:
-        reason = str(error)
-        where = str(self._path)
-        if "not a database" in reason or "malformed" in reason or "disk image" in reason:
-            return CloudOpsError(
-                "The database cannot be decrypted: its key is another one, or the file is damaged",
-                where=where,
-                fix="Restore cloudops.db and key.json from the same copy; nothing was changed",
-            )
-        if "locked" in reason or "busy" in reason:
-            return RetryableError(
-                "Another process keeps the database busy", where=where, fix="Try again in a moment"
-            )
-        if "readonly" in reason or "unable to open" in reason:
-            return CloudOpsError(
-                "The database cannot be written",
-                where=where,
-                fix="Make the file and its directory writable for you",
-            )
-        if "full" in reason:
-            return RetryableError(
-                "There is no space left for the database", where=where, fix="Free some space"
-            )
-        if "disk I/O" in reason:
-            return RetryableError(
-                "The disk failed while the database was used", where=where, fix="Check the disk"
-            )
-        # The kind, not the text: it may quote values.
-        return CloudOpsError(f"The database refused ({type(error).__name__})", where=where)
-
-
-def _create_private(path: Path) -> None:
-    """Create an empty file with mode 0600; SQLite's companions inherit the mode."""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
-        if path.stat().st_mode & 0o077:
-            path.chmod(PRIVATE_FILE)
-    except OSError as error:
-        raise CloudOpsError(
-            f"Cannot open the database: {error.strerror}",
-            where=str(path),
-            fix="Make the file and its directory writable for you",
-        ) from error
-
-
-def _engine(path: Path, key: DataKey) -> Engine:
-    import sqlcipher3.dbapi2 as sqlcipher
-
-    engine = create_engine(
-        URL.create("sqlite+pysqlite", database=str(path)),
-        module=sqlcipher,
-        # Statements may be logged; the values in them never.
-        hide_parameters=True,
-        connect_args={"timeout": BUSY_TIMEOUT, "isolation_level": None},
-        pool_size=4,
-        max_overflow=28,
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: object) -> None:
-        # SQLCipher logs to stderr by itself, which belongs to the editor.
-        connection.execute("PRAGMA cipher_log_level = NONE")
-        # A raw key, so that no connection pays for a key derivation.
-        connection.execute(f"PRAGMA key = \"x'{key.reveal().hex()}'\"")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA trusted_schema = OFF")
-        connection.execute("PRAGMA journal_mode = WAL")
-        # FULL: what was acknowledged survives a power cut too, at one sync a transaction.
-        connection.execute("PRAGMA synchronous = FULL")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get(_WRITE)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    return engine
+            raise self._backend.explain(error) from None
 
 
 def _revision(connection: Connection) -> str | None:
-    known = connection.execute(
-        text("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :name"),
-        {"name": SCHEMA_TABLE},
-    ).scalar()
-    if known is None:
+    if not inspect(connection).has_table(SCHEMA_TABLE):
         return None
     found: str | None = connection.execute(
         text(f"SELECT version_num FROM {SCHEMA_TABLE}")  # noqa: S608 - a constant

@@ -9,6 +9,7 @@ import os
 import secrets
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -18,7 +19,7 @@ from cloudops_ls.home import PRIVATE_FILE
 from cloudops_ls.storage.records import now
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 WRAPPED_BYTES = 40
 SALT_BYTES = 16
@@ -71,6 +72,17 @@ class ScryptParameters(BaseModel):
         return self.model_copy(update={"salt": salt})
 
 
+class RecoverySlot(BaseModel):
+    """The data key sealed for the recovery key: an age file (https://age-encryption.org/v1)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipient: Annotated[str, Field(pattern=r"^age1[0-9a-z]+$", max_length=100)]
+    """Public half of the recovery key, so that a new data key can be sealed for it as well."""
+    sealed: Annotated[str, Field(max_length=4096)]
+    """Base64."""
+
+
 class WrappedKey(BaseModel):
     """The contents of ``key.json``."""
 
@@ -83,7 +95,13 @@ class WrappedKey(BaseModel):
     wrapped: Annotated[str, _base64(WRAPPED_BYTES)]
     kdf: ScryptParameters | None = None
     """Only for a passphrase."""
+    entry: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
+    """Name of the keychain's entry; the key's id where this is None."""
     created_at: datetime
+    """Of the data key."""
+    store_created: bool = False
+    """The database has its tables: from then on it cannot be missing without being lost."""
+    recovery: RecoverySlot | None = None
 
     @classmethod
     def of(
@@ -97,6 +115,11 @@ class WrappedKey(BaseModel):
             kdf=kdf,
             created_at=now(),
         )
+
+    @property
+    def keychain_entry(self) -> str:
+        """Name of the entry in the keychain that holds the wrapping key."""
+        return self.entry or self.key_id
 
     @classmethod
     def read(cls, path: Path) -> WrappedKey:
@@ -149,6 +172,19 @@ class WrappedKey(BaseModel):
         CloudOpsError
             The file exists already or cannot be written.
         """
+        self._write(path, Path.hardlink_to)
+
+    def replace(self, path: Path) -> None:
+        """Write ``path`` whole, durably, or not at all, instead of what is there.
+
+        Raises
+        ------
+        CloudOpsError
+            The file cannot be written.
+        """
+        self._write(path, lambda target, temporary: temporary.replace(target))
+
+    def _write(self, path: Path, place: Callable[[Path, Path], object]) -> None:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
@@ -156,7 +192,7 @@ class WrappedKey(BaseModel):
                 file.write(self.model_dump_json(indent=2).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-            path.hardlink_to(temporary)
+            place(path, temporary)
             sync_directory(path.parent)
         except OSError as error:
             raise CloudOpsError(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SERVICE = "cloudops-ls"
 PASSPHRASE_VARIABLE = "CLOUDOPS_PASSPHRASE"  # noqa: S105 - a name, not a secret
 KEY_FILE_VARIABLE = "CLOUDOPS_KEY_FILE"
+OR_RECOVER = "or run: cloudops-ls key recover"
+"""What is left to those who exported a recovery key."""
 KEY_BYTES = 32
 RECOMMENDED_PRIORITY = 1
 """keyring's own line between real keychains and plaintext or do-nothing backends."""
@@ -115,7 +117,7 @@ def read_keychain(key_id: str) -> bytes:
         raise CloudOpsError(
             "The keychain has no entry for this store's key",
             where=f"service {SERVICE}, user {key_id}",
-            fix="Restore the keychain entry; without it the store cannot be opened",
+            fix=f"Restore the keychain entry, {OR_RECOVER}",
         )
     try:
         secret = base64.b64decode(found, validate=True)
@@ -125,7 +127,7 @@ def read_keychain(key_id: str) -> bytes:
         raise CloudOpsError(
             "The keychain's entry for this store's key is damaged",
             where=f"service {SERVICE}, user {key_id}",
-            fix="Restore the keychain entry; without it the store cannot be opened",
+            fix=f"Restore the keychain entry, {OR_RECOVER}",
         )
     return secret
 

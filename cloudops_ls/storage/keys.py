@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
@@ -12,6 +12,7 @@ from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.storage.key_record import KeyKind, ScryptParameters, WrappedKey
 from cloudops_ls.storage.key_sources import (
     KEY_FILE_VARIABLE,
+    OR_RECOVER,
     PASSPHRASE_VARIABLE,
     derive,
     forget_in_keychain,
@@ -23,6 +24,7 @@ from cloudops_ls.storage.locks import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from cloudops_ls.home import Home
 
@@ -47,6 +49,11 @@ class DataKey:
             raise ValueError("a data key has 256 bits")
         self.id = key_id
         self._raw = raw
+
+    @classmethod
+    def random(cls) -> Self:
+        """Return a new key under a new name."""
+        return cls(secrets.token_hex(8), secrets.token_bytes(KEY_BYTES))
 
     def reveal(self) -> bytes:
         """Return the 32 secret bytes."""
@@ -100,16 +107,113 @@ class KeyRing:
         path = self._home.wrapped_key
         if not path.exists():
             # One creator at a time; the losers of the race open the winner's key.
-            lock = FileLock(self._home.data / "key.lock")
-            with lock.holding(timeout=LOCK_TIMEOUT, doing="creating the data key"):
+            with self.changing("creating the data key"):
                 if not path.exists():
                     return self._create()
-        return self._unwrap(WrappedKey.read(path))
+        return self.unwrap(WrappedKey.read(path))
 
     def kind(self) -> KeyKind | None:
         """Return what opens the key of this home, or None if there is no key yet."""
+        record = self.record()
+        return None if record is None else record.kind
+
+    def record(self) -> WrappedKey | None:
+        """Return what ``key.json`` says, or None if there is no key yet.
+
+        Raises
+        ------
+        CloudOpsError
+            It is damaged.
+        """
         path = self._home.wrapped_key
-        return WrappedKey.read(path).kind if path.exists() else None
+        return WrappedKey.read(path) if path.exists() else None
+
+    def recovery_recipient(self) -> str | None:
+        """Return the public half (``age1…``) of the recovery key, where one was exported."""
+        record = self.record()
+        return record.recovery.recipient if record is not None and record.recovery else None
+
+    def changing(self, doing: str) -> AbstractContextManager[None]:
+        """Keep other processes from writing ``key.json`` for a block."""
+        return FileLock(self._home.data / "key.lock").holding(timeout=LOCK_TIMEOUT, doing=doing)
+
+    def mark_created(self) -> None:
+        """Note that the database has its tables; from now on it cannot be missing unnoticed."""
+        record = self.record()
+        if record is None or record.store_created or not self._home.database.stat().st_size:
+            return
+        with self.changing("creating the store"):
+            record = WrappedKey.read(self._home.wrapped_key)
+            record.model_copy(update={"store_created": True}).replace(self._home.wrapped_key)
+
+    def offered(self) -> KeyKind:
+        """Return what a new key would be wrapped by in this environment."""
+        if self._environ.get(KEY_FILE_VARIABLE):
+            return KeyKind.KEY_FILE
+        return KeyKind.PASSPHRASE if self._environ.get(PASSPHRASE_VARIABLE) else KeyKind.KEYCHAIN
+
+    def wrap(self, key: DataKey, kind: KeyKind, *, entry: str | None = None) -> WrappedKey:
+        """Return the record of ``key``, wrapped by what the environment has of this kind.
+
+        Parameters
+        ----------
+        entry
+            Name of a new entry in the keychain; by default the key's id. It is written before
+            this returns, so a crash leaves an unused entry and never a key without its own.
+
+        Raises
+        ------
+        CloudOpsError
+            The environment has nothing of this kind.
+        """
+        kdf: ScryptParameters | None = None
+        match kind:
+            case KeyKind.KEY_FILE:
+                wrapping = read_key_file(self._environ)
+            case KeyKind.PASSPHRASE:
+                kdf = self._scrypt.salted()
+                wrapping = derive(self._passphrase(), kdf)
+            case KeyKind.KEYCHAIN:
+                wrapping = store_in_keychain(entry or key.id, secrets.token_bytes(KEY_BYTES))
+        record = WrappedKey.of(key.id, kind, aes_key_wrap(wrapping, key.reveal()), kdf)
+        return record.model_copy(update={"entry": entry if kind is KeyKind.KEYCHAIN else None})
+
+    def unwrap(self, record: WrappedKey) -> DataKey:
+        """Return the data key of ``record``.
+
+        Raises
+        ------
+        CloudOpsError
+            As `open`.
+        """
+        match record.kind:
+            case KeyKind.KEYCHAIN:
+                wrapping = read_keychain(record.keychain_entry)
+                wrong = "The keychain's entry does not open the data key"
+                fix = f"Restore the entry or key.json from a copy, {OR_RECOVER}"
+            case KeyKind.PASSPHRASE:
+                wrapping = derive(self._passphrase(), record.scrypt())
+                wrong = "The passphrase does not open the data key"
+                fix = f"Set {PASSPHRASE_VARIABLE} to the passphrase of this store, {OR_RECOVER}"
+            case KeyKind.KEY_FILE:
+                wrapping = read_key_file(self._environ)
+                wrong = "The key file does not open the data key"
+                fix = f"Set {KEY_FILE_VARIABLE} to the key file of this store, {OR_RECOVER}"
+        try:
+            return DataKey(record.key_id, aes_key_unwrap(wrapping, record.wrapped_bytes()))
+        except InvalidUnwrap:
+            # Without its context: nothing of the key may travel with an exception.
+            raise CloudOpsError(wrong, where=str(self._home.wrapped_key), fix=fix) from None
+
+    def _passphrase(self) -> str:
+        passphrase = self._environ.get(PASSPHRASE_VARIABLE)
+        if not passphrase:
+            raise CloudOpsError(
+                "The store is protected by a passphrase, and none was given",
+                where=str(self._home.wrapped_key),
+                fix=f"Set {PASSPHRASE_VARIABLE}",
+            )
+        return passphrase
 
     def _create(self) -> DataKey:
         database = self._home.database
@@ -119,52 +223,13 @@ class KeyRing:
                 where=str(self._home.wrapped_key),
                 fix="Put the file back from a copy, or move cloudops.db away to start anew",
             )
-        key_id = secrets.token_hex(8)
-        raw = secrets.token_bytes(KEY_BYTES)
-        kdf: ScryptParameters | None = None
-        if self._environ.get(KEY_FILE_VARIABLE):
-            kind = KeyKind.KEY_FILE
-            wrapping = read_key_file(self._environ)
-        elif passphrase := self._environ.get(PASSPHRASE_VARIABLE):
-            kind = KeyKind.PASSPHRASE
-            kdf = self._scrypt.salted()
-            wrapping = derive(passphrase, kdf)
-        else:
-            kind = KeyKind.KEYCHAIN
-            # Before key.json: a crash in between leaves an unused entry, never a lost key.
-            wrapping = store_in_keychain(key_id, secrets.token_bytes(KEY_BYTES))
-        record = WrappedKey.of(key_id, kind, aes_key_wrap(wrapping, raw), kdf)
+        key = DataKey.random()
+        kind = self.offered()
+        record = self.wrap(key, kind)
         try:
             record.write_new(self._home.wrapped_key)
         except CloudOpsError:
             if kind is KeyKind.KEYCHAIN:
-                forget_in_keychain(key_id)
+                forget_in_keychain(record.keychain_entry)
             raise
-        return DataKey(key_id, raw)
-
-    def _unwrap(self, record: WrappedKey) -> DataKey:
-        match record.kind:
-            case KeyKind.KEYCHAIN:
-                wrapping = read_keychain(record.key_id)
-                wrong = "The keychain's entry does not open the data key"
-                fix = "Restore the entry or key.json from a copy"
-            case KeyKind.PASSPHRASE:
-                passphrase = self._environ.get(PASSPHRASE_VARIABLE)
-                if not passphrase:
-                    raise CloudOpsError(
-                        "The store is protected by a passphrase, and none was given",
-                        where=str(self._home.wrapped_key),
-                        fix=f"Set {PASSPHRASE_VARIABLE}",
-                    )
-                wrapping = derive(passphrase, record.scrypt())
-                wrong = "The passphrase does not open the data key"
-                fix = f"Set {PASSPHRASE_VARIABLE} to the passphrase the store was created with"
-            case KeyKind.KEY_FILE:
-                wrapping = read_key_file(self._environ)
-                wrong = "The key file does not open the data key"
-                fix = f"Set {KEY_FILE_VARIABLE} to the file the store was created with"
-        try:
-            return DataKey(record.key_id, aes_key_unwrap(wrapping, record.wrapped_bytes()))
-        except InvalidUnwrap:
-            # Without its context: nothing of the key may travel with an exception.
-            raise CloudOpsError(wrong, where=str(self._home.wrapped_key), fix=fix) from None
+        return key

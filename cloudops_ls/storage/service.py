@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.storage import opening
 from cloudops_ls.storage.audit import AuditLog
 from cloudops_ls.storage.chat import ChatStorage
 from cloudops_ls.storage.database import Database
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cloudops_ls.home import Home
     from cloudops_ls.storage.backups import BackupPlan, Backups
     from cloudops_ls.storage.estate_index import EstateIndex, VectorSettings
+    from cloudops_ls.storage.locks import Lock
 
 
 class StorageService:
@@ -47,13 +49,15 @@ class StorageService:
     def __init__(
         self,
         home: Home,
-        keys: KeyRing,
+        keys: KeyRing | None,
         database: Database,
         index: EstateIndex | None = None,
         backup: BackupPlan | None = None,
+        held: Lock | None = None,
     ) -> None:
         self._home = home
         self._keys = keys
+        self._held = held
         self._database = database
         self.chat = ChatStorage(database)
         self.index = index
@@ -71,6 +75,7 @@ class StorageService:
         vectors: VectorSettings | None = None,
         keys: KeyRing | None = None,
         backup: BackupPlan | None = None,
+        database_url: str | None = None,
     ) -> Self:
         """Open the store of ``home``, creating what is missing.
 
@@ -84,26 +89,39 @@ class StorageService:
             What opens the data key; by default what the environment offers.
         backup
             Where backups go; None leaves export and import.
+        database_url
+            A PostgreSQL database to keep everything in, see `PostgreSql`; None for the home's own
+            encrypted file. There is no data key then.
 
         Raises
         ------
         CloudOpsError
-            The home cannot be used, the key cannot be had, or the database cannot be opened; see
-            `KeyRing.open` and `Database.open`.
+            The home cannot be used, the key cannot be had, the database cannot be opened, or
+            something of it is missing; see `KeyRing.open`, `Database.open`, `opening.share`.
         """
         home.create()
-        ring = keys or KeyRing(home)
-        database = Database.open(home.database, ring.open())
-        if vectors is None:
-            return cls(home, ring, database, backup=backup)
+        ring: KeyRing | None = None
+        held: Lock | None = None
         try:
-            # Qdrant and numpy: only for those who search with them.
-            from cloudops_ls.storage.estate_index import EstateIndex
+            if database_url is not None:
+                from cloudops_ls.storage.postgres import PostgreSql
 
-            return cls(home, ring, database, EstateIndex(database, home.models, vectors), backup)
+                database = Database.prepared(PostgreSql(database_url))
+            else:
+                held = opening.share(home)
+                ring = keys or KeyRing(home)
+                database = Database.open(home.database, ring.open())
+                ring.mark_created()
+            try:
+                index = None if vectors is None else _index(database, home, vectors)
+            except BaseException:
+                database.close()
+                raise
         except BaseException:
-            database.close()
+            if held is not None:
+                held.release()
             raise
+        return cls(home, ring, database, index, backup, held)
 
     @cached_property
     def backup(self) -> Backups:
@@ -115,7 +133,9 @@ class StorageService:
 
     def health(self) -> StorageHealth:
         """Return how every part is; never raises."""
-        parts = [self._key_health(), self._database_health()]
+        parts = [self._database_health()]
+        if self._keys is not None:
+            parts.insert(0, self._key_health(self._keys))
         if self.index is not None:
             parts += self.index.health()
         return StorageHealth(parts=tuple(parts))
@@ -125,6 +145,8 @@ class StorageService:
         if self.index is not None:
             self.index.close()
         self._database.close()
+        if self._held is not None:
+            self._held.release()
 
     def __enter__(self) -> Self:
         return self
@@ -137,9 +159,9 @@ class StorageService:
     ) -> None:
         self.close()
 
-    def _key_health(self) -> HealthPart:
+    def _key_health(self, keys: KeyRing) -> HealthPart:
         try:
-            kind = self._keys.kind()
+            kind = keys.kind()
         except CloudOpsError as error:
             return _failed("key", error)
         if kind is None:
@@ -161,8 +183,16 @@ class StorageService:
         return HealthPart(
             name="database",
             state=PartState.OK,
-            detail=f"{count:,} resources, {megabytes:.1f} MB, encrypted, schema {revision}.",
+            detail=f"{count:,} resources, {megabytes:.1f} MB, {self._database.kind}, "
+            f"schema {revision}.",
         )
+
+
+def _index(database: Database, home: Home, vectors: VectorSettings) -> EstateIndex:
+    # Qdrant and numpy: only for those who search with them.
+    from cloudops_ls.storage.estate_index import EstateIndex
+
+    return EstateIndex(database, home.models, vectors)
 
 
 def _failed(name: str, error: CloudOpsError) -> HealthPart:

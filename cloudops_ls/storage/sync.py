@@ -13,7 +13,6 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, or_, select
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import PRIVATE_FILE
-from cloudops_ls.storage.locks import FileLock
 from cloudops_ls.storage.records import (
     Scope,
     ScopeOutcome,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from cloudops_ls.home import Home
     from cloudops_ls.storage.database import Database
+    from cloudops_ls.storage.locks import Lock
 
 INTERRUPTED = "The listing was interrupted."
 _KEY = (SyncScopeRow.account_id, SyncScopeRow.region, SyncScopeRow.resource_type)
@@ -45,9 +45,9 @@ class SyncState:
         self._database = database
         self._home = home
 
-    def lock(self) -> FileLock:
+    def lock(self) -> Lock:
         """Return the lock, not yet taken, that whoever scans must hold; a crash releases it."""
-        return FileLock(self._home.data / "sync.lock")
+        return self._database.lock("sync")
 
     def scopes(self, account_id: str | None = None) -> list[SyncScope]:
         """Return all scopes ever listed, or those of one account."""

@@ -43,6 +43,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class NulFreeText(TypeDecorator[str]):
+    """Text for PostgreSQL, which keeps no NUL characters: they become ``␀``."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Replace what the database cannot keep."""
+        return value if value is None else value.replace("\0", "\N{SYMBOL FOR NULL}")
+
+
 class Base(DeclarativeBase):
     """Base of all tables."""
 
@@ -50,7 +61,7 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime,
         dict[str, Any]: JSON,
         list[str]: JSON,
-        str: Text,
+        str: Text().with_variant(NulFreeText(), "postgresql"),
     }
 
 

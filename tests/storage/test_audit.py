@@ -35,8 +35,9 @@ def fill(service: StorageService, count: int = 6) -> None:
 def tamper(service: StorageService, *statements: str, **values: object) -> None:
     """Change the tables as somebody with the data key could."""
     with service._database.write() as connection:
+        of_table = " ON audit" if connection.dialect.name == "postgresql" else ""
         for trigger in ("audit_no_update", "audit_no_delete"):
-            connection.execute(text(f"DROP TRIGGER IF EXISTS {trigger}"))
+            connection.execute(text(f"DROP TRIGGER IF EXISTS {trigger}{of_table}"))
         for statement in statements:
             connection.execute(text(statement), values)
 
@@ -306,7 +307,7 @@ def test_whatever_is_recorded_verifies(service: StorageService, details: dict) -
 
 def test_many_threads_and_processes_write_one_chain(home: Home, service: StorageService) -> None:
     code = """
-import sys
+import os, sys
 from pathlib import Path
 from cloudops_ls.home import Home
 from cloudops_ls.storage.audit_chain import AuditEvent
@@ -314,7 +315,9 @@ from cloudops_ls.storage.keys import KeyRing
 from cloudops_ls.storage.service import StorageService
 home = Home(Path(sys.argv[1]))
 keys = KeyRing(home, environ={"CLOUDOPS_PASSPHRASE": sys.argv[2]})
-with StorageService.open(home, keys=keys) as service:
+with StorageService.open(
+    home, keys=keys, database_url=os.environ.get("TEST_DATABASE_URL")
+) as service:
     for number in range(15):
         service.audit.append(AuditEvent.REFUSED)
 """

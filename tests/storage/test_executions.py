@@ -85,7 +85,7 @@ def test_newest_come_first(service: StorageService) -> None:
 
 
 _RUN = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from cloudops_ls.home import Home
 from cloudops_ls.storage.keys import KeyRing
@@ -93,7 +93,9 @@ from cloudops_ls.storage.records import Execution, ExecutionStatus
 from cloudops_ls.storage.service import StorageService
 home = Home(Path(sys.argv[1]))
 keys = KeyRing(home, environ={"CLOUDOPS_PASSPHRASE": sys.argv[2]})
-service = StorageService.open(home, keys=keys)
+service = StorageService.open(
+    home, keys=keys, database_url=os.environ.get("TEST_DATABASE_URL")
+)
 created = service.executions.create(Execution(command="aws s3 ls"))
 service.executions.update(created.id, status=ExecutionStatus.RUNNING)
 service.executions.append_output(created.id, "acknowledged")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cloudops_ls.home import Home
 
 _PRELUDE = """
-import sys
+import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from cloudops_ls.home import Home
@@ -26,7 +26,9 @@ from cloudops_ls.storage.resource import Resource
 from cloudops_ls.storage.service import StorageService
 home = Home(Path(sys.argv[1]))
 keys = KeyRing(home, environ={"CLOUDOPS_PASSPHRASE": sys.argv[2]})
-service = StorageService.open(home, keys=keys)
+service = StorageService.open(
+    home, keys=keys, database_url=os.environ.get("TEST_DATABASE_URL")
+)
 def named(name):
     return Resource(resource_type="t", identifier=name, account_id="1", region="r",
                     arn=f"arn:{name}", name=name, last_synced=datetime.now(UTC))

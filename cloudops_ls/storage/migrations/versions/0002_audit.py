@@ -30,9 +30,13 @@ def upgrade() -> None:
         sa.Column("key", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    if op.get_bind().dialect.name == "sqlite":
-        for what in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER audit_no_{what.lower()} BEFORE {what} ON audit "
-                "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
-            )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            "CREATE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$"
+        )
+        body = "ON audit FOR EACH ROW EXECUTE FUNCTION audit_append_only()"
+    else:
+        body = "ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+    for what in ("UPDATE", "DELETE"):
+        op.execute(f"CREATE TRIGGER audit_no_{what.lower()} BEFORE {what} {body}")
