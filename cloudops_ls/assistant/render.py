@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cloudops_ls.assistant.harmless import harmless
 from cloudops_ls.assistant.protocol import (
     ClarificationReply,
     CommandsReply,
     InformationReply,
 )
-from cloudops_ls.assistant.untrusted import harmless, one_line
+from cloudops_ls.assistant.untrusted import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,13 +52,19 @@ def render(reply: Reply) -> RenderedReply:
             return RenderedReply(_body(text))
         case ClarificationReply(question=question, choices=choices):
             return RenderedReply(
-                _body(question, _numbered(one_line(choice.label) for choice in choices))
+                _body(question, _numbered(_label(choice.label) for choice in choices))
             )
 
 
 def _body(*parts: str) -> str:
     cleaned = (harmless(part).strip() for part in parts)
     return "\n\n".join(part for part in cleaned if part) or _NOTHING
+
+
+def _label(text: str) -> str:
+    line = one_line(text)
+    # A fence would take the words behind it for its language and show none of them.
+    return f"\\{line}" if line.startswith(("```", "~~~")) else line
 
 
 def _numbered(items: Iterable[str]) -> str:

@@ -1,15 +1,10 @@
-"""Makes untrusted text safe to read: nothing hidden, nothing that a viewer would act on."""
+"""Makes untrusted text safe to read: every character of it can be seen."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from markdown_it.token import Token
+from typing import Final
 
 _ANSI: Final = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,16}[@-~]"  # CSI: colours, cursor, erasing
@@ -22,23 +17,23 @@ _INVISIBLE: Final = frozenset(
     + "".join(map(chr, range(0xE0100, 0xE01F0)))  # variation selectors that nothing uses
 )
 """Characters that show nothing although their category is not ``Cf``."""
-
-_ACTIVE: Final = re.compile(r"(?P<slashes>\\*)(?P<mark><(?=[A-Za-z/!?])|!(?=\[))")
-"""What starts HTML, an autolink or an image where it is neither escaped nor code."""
-_CODE_SPAN: Final = re.compile(r"(?<!`)(?P<run>`+)(?!`)[^\n]*?(?<!`)(?P=run)(?!`)")
-_LONGEST_PARSED: Final = 32_768
-"""Characters; longer texts are escaped inside code too instead of being parsed."""
+_PILED: Final = re.compile(
+    "([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{3})"
+    "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
+)
+"""Combining marks; more than three on one letter paint over its neighbours."""
 
 
 def clean(text: str) -> str:
     r"""Remove control, bidirectional, zero-width and other invisible characters and ANSI codes.
 
-    Line ends become ``\n``; newlines, tabs and everything that can be seen stay.
+    Piled-up combining marks are thinned out. Line ends become ``\n``; newlines, tabs and
+    everything that can be seen stay.
     """
     text = _LINE_ENDS.sub("\n", _ANSI.sub("", text))
     if text.isascii() and text.isprintable():
         return text
-    return "".join(filter(None, map(_visible, text)))
+    return _PILED.sub(r"\1", "".join(filter(None, map(_visible, text))))
 
 
 def _visible(character: str) -> str:
@@ -65,65 +60,3 @@ def code_span(text: str) -> str:
         return f"`{text}`" if text else "` `"
     fence = "`" * (longest + 1)
     return f"{fence} {text} {fence}"
-
-
-def harmless(text: str) -> str:
-    """Return Markdown that shows the same words but holds no raw HTML and loads no image.
-
-    HTML could hide text in a comment or run in a careless viewer, and an image tells its host
-    who reads. Both are escaped with a backslash and so stay readable as what they are. Code is
-    left as it is, as far as it certainly is code.
-    """
-    text = clean(text)
-    if not _ACTIVE.search(text):
-        return text
-    if len(text) <= _LONGEST_PARSED:
-        from markdown_it import MarkdownIt
-
-        parser = MarkdownIt("commonmark")
-        tokens = parser.parse(text)
-        if not _is_active(tokens):
-            return text
-        escaped = _escape_outside_code(text, tokens)
-        # What is code is decided by the parser alone: it has the last word.
-        if not _is_active(parser.parse(escaped)):
-            return escaped
-    return _escape(text)
-
-
-def _is_active(tokens: Iterable[Token]) -> bool:
-    return any(
-        token.type in {"html_block", "html_inline", "image"} or _is_active(token.children or ())
-        for token in tokens
-    )
-
-
-def _escape_outside_code(text: str, tokens: Iterable[Token]) -> str:
-    code_lines = {
-        line
-        for token in tokens
-        if token.type in {"fence", "code_block"} and token.map
-        for line in range(*token.map)
-    }
-    lines = text.split("\n")
-    return "\n".join(
-        line if number in code_lines else _escape_line(line) for number, line in enumerate(lines)
-    )
-
-
-def _escape_line(line: str) -> str:
-    done, position = [], 0
-    for span in _CODE_SPAN.finditer(line):
-        done += [_escape(line[position : span.start()]), span[0]]
-        position = span.end()
-    return "".join([*done, _escape(line[position:])])
-
-
-def _escape(text: str) -> str:
-    return _ACTIVE.sub(_escaped, text)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    # An odd number of backslashes escapes the mark already; one more would set it free.
-    slash = "" if len(match["slashes"]) % 2 else "\\"
-    return match["slashes"] + slash + match["mark"]

@@ -59,6 +59,11 @@ def test_nothing_invisible_and_no_html_reaches_the_file() -> None:
     )
 
 
+def test_a_choice_that_begins_with_a_fence_shows_its_words() -> None:
+    reply = {"kind": "clarification", "question": "?", "choices": [{"label": "~~~sh aws x"}]}
+    assert render(REPLY.validate_python(reply)).body == "?\n\n1. \\~~~sh aws x"
+
+
 def test_an_answer_of_nothing_visible_says_so() -> None:
     reply = {"kind": "information", "text": "\u200b\u200b"}
     assert "nothing" in render(REPLY.validate_python(reply)).body
