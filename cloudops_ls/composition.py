@@ -121,7 +121,7 @@ def language_server_dependencies(home: Home) -> Dependencies:
         home=home,
         load_settings=settings,
         open_storage=lambda: open_storage(home),
-        connect_worker=lambda notified, lost: connect_worker(home, notified, lost),
+        connect_worker=lambda *listeners: connect_worker(home, *listeners),
         build_assistant=build_assistant,
         build_names=names,
         build_approvals=approvals,
@@ -164,6 +164,7 @@ def worker_service(
     from cloudops_ls.estate.scanner import Scanner
     from cloudops_ls.estate.search.current import CurrentNames
     from cloudops_ls.estate.search.vocabulary import Vocabulary
+    from cloudops_ls.estate.sync.incremental import IncrementalSync
     from cloudops_ls.storage.estate_index import VectorSettings
     from cloudops_ls.storage.service import StorageService
     from cloudops_ls.storage.vectors.engines import Engine
@@ -173,6 +174,7 @@ def worker_service(
     from cloudops_ls.worker.index_part import IndexPart
     from cloudops_ls.worker.search_part import SearchPart
     from cloudops_ls.worker.service import WorkerService
+    from cloudops_ls.worker.sync_part import SyncPart
 
     catalog = Catalog.load()
 
@@ -209,7 +211,16 @@ def worker_service(
         storage,
         [
             index,
-            EstatePart(storage, scanner, index, settings.estate, notify),
+            EstatePart(storage, scanner, notify),
+            SyncPart(
+                storage,
+                scanner,
+                IncrementalSync(sessions, scanner, catalog, storage),
+                index,
+                settings.estate,
+                settings.profile or os.environ.get("AWS_PROFILE") or "default",
+                notify,
+            ),
             SearchPart(storage, names, index),
             CommandsPart(storage, sessions, checker),
             ImpactPart(storage, sessions, scanner, catalog, parser, notify),
@@ -223,6 +234,7 @@ def connect_worker(
     home: Home,
     on_notification: Callable[[str, dict[str, Any]], None] | None = None,
     on_lost: Callable[[], None] | None = None,
+    on_connected: Callable[[], None] | None = None,
 ) -> WorkerClient:
     """Make a connection to the worker of ``home``; it connects on the first request."""
     from cloudops_ls.worker.client import WorkerClient
@@ -232,6 +244,7 @@ def connect_worker(
         version=installed_version("cloudops-ls"),
         on_notification=on_notification,
         on_lost=on_lost,
+        on_connected=on_connected,
     )
 
 

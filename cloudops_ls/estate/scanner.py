@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.estate.mapping import ItemMapper
 from cloudops_ls.estate.reader import TypeReader
-from cloudops_ls.estate.scan_model import ScanProgress, ScanReport, ScanSink
+from cloudops_ls.estate.scan_model import (
+    ProfileFailure,
+    ScannedAccount,
+    ScanProgress,
+    ScanReport,
+    ScanSink,
+)
 from cloudops_ls.estate.scan_plan import EVERYTHING, Planner, ScanPlan
 from cloudops_ls.estate.scan_run import ScanRun, Scope
 
@@ -108,6 +114,19 @@ class Scanner:
             organization=organization,
         )
         return self._run(plan, tell, cancel, started)
+
+    def accounts(
+        self, profiles: Sequence[str], *, organization: bool = False
+    ) -> tuple[list[ScannedAccount], list[ProfileFailure]]:
+        """Return the accounts that profiles lead to, and what could not be found out.
+
+        Parameters
+        ----------
+        profiles, organization
+            As for `scan`.
+        """
+        plan = self._planner(self._closed.is_set).plan(profiles, (), (), organization=organization)
+        return plan.accounts, plan.failures
 
     def scan_scopes(
         self,

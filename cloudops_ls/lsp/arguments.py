@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -38,6 +38,12 @@ class ScanEstate(_Arguments):
     profiles: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
+
+
+class TriggerSync(_Arguments):
+    """How much of the estate to synchronise."""
+
+    kind: Literal["full", "incremental"] = "incremental"
 
 
 class SearchResources(_Arguments):

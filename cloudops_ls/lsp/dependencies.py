@@ -27,6 +27,8 @@ class ConnectWorker(Protocol):
         self,
         on_notification: Callable[[str, dict[str, Any]], None],
         on_lost: Callable[[], None],
+        on_connected: Callable[[], None],
+        /,
     ) -> WorkerClient:
         """Return the connection; nothing is started yet."""
         ...

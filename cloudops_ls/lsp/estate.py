@@ -14,7 +14,12 @@ from cloudops_ls.lsp.whereabouts import whereabouts
 from cloudops_ls.worker import wire
 
 if TYPE_CHECKING:
-    from cloudops_ls.lsp.arguments import ResourceDetails, ScanEstate, SearchResources
+    from cloudops_ls.lsp.arguments import (
+        ResourceDetails,
+        ScanEstate,
+        SearchResources,
+        TriggerSync,
+    )
     from cloudops_ls.lsp.session import Session
 
 
@@ -32,6 +37,7 @@ async def scan_estate(session: Session, scan: ScanEstate) -> dict[str, Any]:
         "profiles": list(profiles),
         "regions": list(scan.regions or settings.estate.regions),
         "types": list(scan.types or settings.estate.types),
+        "whole": not (scan.profiles or scan.regions or scan.types),
     }
     async with WorkDone(session, "Scanning AWS") as work:
         work.report("Connecting to the background process")
@@ -70,7 +76,33 @@ def _report(work: WorkDone, progress: dict[str, Any]) -> None:
     )
 
 
-async def sync_status(session: Session) -> dict[str, Any]:
+async def trigger_sync(session: Session, sync: TriggerSync) -> dict[str, Any]:
+    """Synchronise now, with progress and cancel; joins what is under way.
+
+    Returns
+    -------
+    dict
+        As of ``cloudops.scanEstate``; for an incremental one also ``refreshed``, ``gone``,
+        ``listed``, ``followed`` and ``rotated``.
+    """
+    await session.configure_sync()
+    async with WorkDone(session, f"Synchronising AWS ({sync.kind})") as work:
+        work.report("Connecting to the background process")
+        with session.watching_scan(lambda progress: _report(work, progress)):
+            try:
+                result = await work.run(session.worker.request(wire.SYNC, {"kind": sync.kind}))
+            except WorkCancelled:
+                await session.worker.notify(wire.CANCEL_SCAN)
+                work.finish("Cancelled; what was found stays")
+                return {"status": "cancelled"}
+        await session.reload_names()
+        work.finish(f"{result['resources']:,} resources")
+    if result["problems"]:
+        show(session.server, _complaint(result), types.MessageType.Warning)
+    return {"status": "complete" if result["complete"] else "incomplete", **result}
+
+
+async def scan_status(session: Session) -> dict[str, Any]:
     """Return how well the estate is known, scope by scope; from the store alone."""
     return await session.stored(
         lambda store: {
@@ -79,6 +111,20 @@ async def sync_status(session: Session) -> dict[str, Any]:
             "scopes": [scope.model_dump(mode="json") for scope in store.sync.scopes()],
         }
     )
+
+
+async def sync_status(session: Session) -> dict[str, Any]:
+    """Return what was synchronised when; what is under way and next, where a worker runs.
+
+    Also what `scan_status` returns.
+    """
+    known = await scan_status(session)
+    known["runs"] = await session.stored(
+        lambda store: [run.model_dump(mode="json") for run in store.sync.runs()]
+    )
+    if session.worker.connected:
+        known |= await session.worker.request(wire.SYNC_STATUS)
+    return known
 
 
 async def search_resources(session: Session, search: SearchResources) -> list[dict[str, Any]]:

@@ -89,6 +89,7 @@ def _register_lifecycle(server: LanguageServer, session: Session) -> None:
             session.settle()
         _ = session.settings
         session.diagnoser.forget()
+        session.spawn(session.configure_sync())
 
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     def did_open(params: types.DidOpenTextDocumentParams) -> None:

@@ -43,6 +43,9 @@ _SETTLE_SECONDS = 10.0
 _RECORD_SECONDS = 3.5
 """Longest wait at shutdown for cancelled commands to end; SIGKILL follows SIGTERM after 3 s."""
 _POLL_SECONDS = 0.02
+_SYNC_AFTER = 10.0
+"""Seconds after the start before a worker is started for synchronising alone."""
+_SYNC_CHECK = 60.0
 _LOSS_SECONDS = 60.0
 """Within this after a worker's end, another one is told only to those whose command failed."""
 
@@ -219,7 +222,9 @@ class Session:
     def worker(self) -> WorkerClient:
         """The connection to the shared worker; it connects on the first request."""
         if self._worker is None:
-            self._worker = self._dependencies.connect_worker(self._from_worker, self._worker_lost)
+            self._worker = self._dependencies.connect_worker(
+                self._from_worker, self._worker_lost, self._worker_connected
+            )
         return self._worker
 
     def _from_worker(self, method: str, params: dict[str, Any]) -> None:
@@ -235,6 +240,37 @@ class Session:
             if text not in self._reported:
                 self._reported.add(text)
                 show(self.server, text)
+
+    def _worker_connected(self) -> None:
+        self.spawn(self.configure_sync())
+
+    async def configure_sync(self) -> None:
+        """Tell a connected worker what this editor's settings say about the estate."""
+        if self._worker is None or not self._worker.connected:
+            return
+        from cloudops_ls.worker import wire
+
+        settings = self.settings.estate.model_dump(mode="json")
+        await self._worker.request(
+            wire.CONFIGURE_SYNC, {"settings": settings, "profile": self.default_profile}
+        )
+
+    async def _keep_fresh(self) -> None:
+        """Have a worker running, which synchronises by the clock, once there is an estate.
+
+        Not at once: an editor that has just been opened has better things to do.
+        """
+        await asyncio.sleep(_SYNC_AFTER)
+        while True:
+            if self.settings.estate.sync and len(self.estate.names) and not self.worker.connected:
+                from cloudops_ls.worker import wire
+
+                try:
+                    await self.worker.request(wire.SYNC_STATUS)
+                except CloudOpsError as error:
+                    # Whoever asks for something will be told; the clock only tries again.
+                    logger.info("no worker for synchronising: %s", type(error).__name__)
+            await asyncio.sleep(_SYNC_CHECK)
 
     def _worker_lost(self) -> None:
         # A worker that dies again and again, such as for want of memory, is no news each time.
@@ -312,6 +348,7 @@ class Session:
         try:
             _ = self.settings
             await self.reload_names()
+            self.spawn(self._keep_fresh())
             recovered = await self.stored(lambda store: store.executions.recover())
             if recovered:
                 show(

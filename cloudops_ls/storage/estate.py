@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 TRANSACTION_SIZE = 2000
 """Resources per transaction of a bulk write, so that other writers get their turn."""
 NAMES_CHUNK = 5000
+_NAMES_PER_QUERY = 500
 
 
 class Index(Similarity, Protocol):
@@ -197,6 +198,23 @@ class EstateStorage:
         """
         with self._database.read() as connection:
             return find(connection, token)
+
+    def called(self, account_id: str, region: str, names: Iterable[str]) -> list[Resource]:
+        """Return the resources of one account and region that ``names`` contains.
+
+        By ARN, identifier or name, in exactly this spelling.
+        """
+        wanted = list(names)
+        here = (ResourceRow.account_id == account_id, ResourceRow.region == region)
+        found: dict[str, Resource] = {}
+        with self._database.read() as connection:
+            for start in range(0, len(wanted), _NAMES_PER_QUERY):
+                chunk = wanted[start : start + _NAMES_PER_QUERY]
+                for column in (ResourceRow.arn, ResourceRow.identifier, ResourceRow.name):
+                    for row in connection.execute(loading().where(*here, column.in_(chunk))):
+                        resource = resource_of(row)
+                        found[resource.arn] = resource
+        return list(found.values())
 
     def get_resource(self, arn_or_identifier: str) -> Resource | None:
         """Return the one resource with this ARN or identifier.

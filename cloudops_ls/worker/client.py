@@ -50,6 +50,8 @@ class WorkerClient:
         Called in the event loop with method and parameters of each notification.
     on_lost
         Called in the event loop when the worker dies while connected.
+    on_connected
+        Called in the event loop when a worker is connected, such as after one was lost.
     """
 
     def __init__(
@@ -59,11 +61,13 @@ class WorkerClient:
         version: str,
         on_notification: Callable[[str, dict[str, Any]], None] | None = None,
         on_lost: Callable[[], None] | None = None,
+        on_connected: Callable[[], None] | None = None,
     ) -> None:
         self._home = home
         self._version = version
         self._on_notification = on_notification or (lambda _method, _params: None)
         self._on_lost = on_lost or (lambda: None)
+        self._on_connected = on_connected or (lambda: None)
         self._connecting = asyncio.Lock()
         self._protocol: wire.WireProtocol | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -131,6 +135,7 @@ class WorkerClient:
                     raise _not_in_time() from None
                 if hello.get("version") == self._version:
                     self._protocol = protocol
+                    self._on_connected()
                     return protocol
                 logger.info("a worker of another version is running; asking it to leave")
                 protocol.notify(wire.STOP, {})

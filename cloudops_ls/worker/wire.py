@@ -32,6 +32,9 @@ HEALTH = "worker/health"
 SCAN = "estate/scan"
 CANCEL_SCAN = "estate/cancelScan"
 SCAN_STATUS = "estate/scanStatus"
+SYNC = "estate/sync"
+SYNC_STATUS = "estate/syncStatus"
+CONFIGURE_SYNC = "estate/configureSync"
 SEARCH = "estate/search"
 REFRESH = "estate/refresh"
 CHECK = "commands/check"
@@ -39,7 +42,9 @@ DIAGNOSE = "commands/diagnose"
 IMPACT = "commands/impact"
 
 SERVICE_METHODS = (
-    *(HEALTH, SCAN, CANCEL_SCAN, SCAN_STATUS, SEARCH, REFRESH),
+    *(HEALTH, SCAN, CANCEL_SCAN, SCAN_STATUS),
+    *(SYNC, SYNC_STATUS, CONFIGURE_SYNC),
+    *(SEARCH, REFRESH),
     *(CHECK, DIAGNOSE, IMPACT),
 )
 

@@ -38,7 +38,7 @@ async def test_a_killed_worker_fails_what_it_did_and_the_next_request_gets_a_new
 ) -> None:
     lost: list[bool] = []
     client = WorkerClient(home, version=VERSION, on_lost=lambda: lost.append(True))
-    assert await client.request(wire.SEARCH, {"query": "web"}) == []
+    assert await client.request(wire.SEARCH, {"query": "web"}) == {"hits": [], "unmatched": []}
     (first,) = workers_of(home)
     assert client.connected
 
@@ -55,7 +55,7 @@ async def test_a_killed_worker_fails_what_it_did_and_the_next_request_gets_a_new
     assert lost == [True]
     assert not client.connected
 
-    assert await client.request(wire.SEARCH, {"query": "web"}) == []
+    assert await client.request(wire.SEARCH, {"query": "web"}) == {"hits": [], "unmatched": []}
     (second,) = workers_of(home)
     assert second != first
     assert lost == [True]

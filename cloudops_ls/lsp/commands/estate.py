@@ -21,6 +21,18 @@ def register(command: Register, session: Session) -> None:
         scan = given.read(given.ScanEstate, command_ids.SCAN_ESTATE, arguments)
         return await scan_estate(session, scan)
 
+    async def scan_status(*_arguments: Any) -> Any:
+        from cloudops_ls.lsp.estate import scan_status
+
+        return await scan_status(session)
+
+    async def trigger_sync(*arguments: Any) -> Any:
+        from cloudops_ls.lsp import arguments as given
+        from cloudops_ls.lsp.estate import trigger_sync
+
+        sync = given.read(given.TriggerSync, command_ids.TRIGGER_SYNC, arguments)
+        return await trigger_sync(session, sync)
+
     async def sync_status(*_arguments: Any) -> Any:
         from cloudops_ls.lsp.estate import sync_status
 
@@ -41,6 +53,8 @@ def register(command: Register, session: Session) -> None:
         return await resource_details(session, details)
 
     command(command_ids.SCAN_ESTATE, scan_estate)
+    command(command_ids.SCAN_STATUS, scan_status)
+    command(command_ids.TRIGGER_SYNC, trigger_sync)
     command(command_ids.SYNC_STATUS, sync_status)
     command(command_ids.SEARCH_RESOURCES, search_resources)
     command(command_ids.RESOURCE_DETAILS, resource_details)
