@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from cloudops_ls.aws.errors import AccessDenied, AwsError, ServiceDisabled
+from cloudops_ls.aws.errors import (
+    AwsError,
+    AwsUnreachable,
+    ExpiredCredentials,
+    NoCredentials,
+)
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.estate.mapping import GLOBAL_REGION
 from cloudops_ls.estate.sync.events import event_source, history_since
@@ -26,6 +32,8 @@ if TYPE_CHECKING:
     from cloudops_ls.storage.records import SyncScope
     from cloudops_ls.storage.resource import Resource
     from cloudops_ls.storage.service import StorageService
+
+log = logging.getLogger(__name__)
 
 LATE = timedelta(minutes=15)
 """How late an event may show up in the history: AWS says that most take about five minutes."""
@@ -161,11 +169,13 @@ class IncrementalSync:
             for place, future in asked.items():
                 try:
                     found[place] = future.result()
-                except (AccessDenied, ServiceDisabled):
-                    found[place] = None
-                except AwsError as error:
-                    # No network or no credentials: listing would fail in the same way.
+                except (AwsUnreachable, ExpiredCredentials, NoCredentials) as error:
+                    # Listing would fail in the same way.
                     report.problems.append(str(error))
+                except AwsError as error:
+                    # Mostly AccessDenied; and stand-ins of AWS have no event history.
+                    log.info("event history: %s", type(error).__name__)
+                    found[place] = None
         report.problems[:] = dict.fromkeys(report.problems)
         return found
 
