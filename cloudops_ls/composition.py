@@ -141,7 +141,17 @@ def open_storage(home: Home) -> StorageService:
     """Open the store without a search index, as front ends do."""
     from cloudops_ls.storage.service import StorageService
 
-    return StorageService.open(home)
+    return StorageService.open(home, database_url=database_url(home))
+
+
+def database_url(home: Home) -> str | None:
+    """Return the PostgreSQL database that the operator chose, None for the home's own file.
+
+    Editors have no say: all processes of a home must agree, and a workspace must not move a store.
+    """
+    from cloudops_ls.config import load_settings
+
+    return load_settings(home)[0].database.url
 
 
 def worker_service(
@@ -185,7 +195,7 @@ def worker_service(
     vectors = VectorSettings(
         engine=Engine(settings.search.engine.value), model=settings.search.model, words=words
     )
-    storage = StorageService.open(home, vectors=vectors)
+    storage = StorageService.open(home, vectors=vectors, database_url=settings.database.url)
     sessions = SessionFactory(
         keychain=Keychain(home.keychain_register),
         organization_role=settings.estate.organization_role,

@@ -111,6 +111,13 @@ class SearchSettings(_Section):
     """Name of an embedding model below ``models/`` in the home; any that is there when unset."""
 
 
+class DatabaseSettings(_Section):
+    """Where everything is stored; read from ``config.toml`` alone, not from editors."""
+
+    url: str | None = Field(default=None, pattern=r"^postgresql(\+psycopg)?://\S+$")
+    """A PostgreSQL database; unset, the encrypted file of the home."""
+
+
 class WorkerSettings(_Section):
     """The shared background process."""
 
@@ -129,6 +136,7 @@ class Settings(_Section):
     commands: CommandSettings = CommandSettings()
     estate: EstateSettings = EstateSettings()
     search: SearchSettings = SearchSettings()
+    database: DatabaseSettings = DatabaseSettings()
     worker: WorkerSettings = WorkerSettings()
 
 

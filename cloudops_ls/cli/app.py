@@ -22,13 +22,14 @@ app = typer.Typer(
 
 def run() -> None:
     """Run the command line; expected failures are one message and exit code 1."""
-    from cloudops_ls.cli import audit, conformance, demo, estate, executions, search
+    from cloudops_ls.cli import audit, conformance, demo, estate, executions, key, search
 
     estate.register(app)
     search.register(app)
     executions.register(app)
     audit.register(app)
     conformance.register(app)
+    key.register(app)
     demo.register(app)
     try:
         app()

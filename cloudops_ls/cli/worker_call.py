@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from cloudops_ls.composition import connect_worker
+from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.storage.locks import FileLock
+from cloudops_ls.worker import wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cloudops_ls.home import Home
+
+STOP_SECONDS = 10.0
 
 
 def ask_worker(
@@ -35,3 +41,26 @@ def ask_worker(
             await worker.close()
 
     return asyncio.run(ask())
+
+
+def stop_worker(home: Home) -> None:
+    """End the worker, if there is one, and wait; editors start another when they need it."""
+    home.create()
+    running = FileLock(wire.lock_path(home))
+    if running.acquire():
+        running.release()
+        return
+
+    async def ask() -> None:
+        worker = connect_worker(home)
+        try:
+            await worker.request(wire.HELLO, {})
+            await worker.notify(wire.STOP, {})
+            running.wait(timeout=STOP_SECONDS, doing="ending its work")
+        finally:
+            running.release()
+            await worker.close()
+
+    # Whoever wants the store alone says better what is in the way.
+    with contextlib.suppress(CloudOpsError):
+        asyncio.run(ask())

@@ -13,6 +13,8 @@ from cloudops_ls.storage.key_sources import KEY_BYTES, forget_in_keychain
 from cloudops_ls.storage.keys import DataKey
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cloudops_ls.home import Home
     from cloudops_ls.storage.keys import KeyRing
     from cloudops_ls.storage.recovery_key import Recipient, RecoveryKey
@@ -21,7 +23,7 @@ SHORTEST_PASSPHRASE = 8
 """Characters; scrypt makes guessing slow, not impossible."""
 
 
-def change_passphrase(home: Home, ring: KeyRing, with_new: KeyRing) -> None:
+def change_passphrase(home: Home, ring: KeyRing, with_new: Callable[[], KeyRing]) -> None:
     """Wrap the data key by another passphrase; the database is left as it is.
 
     Parameters
@@ -29,7 +31,7 @@ def change_passphrase(home: Home, ring: KeyRing, with_new: KeyRing) -> None:
     ring
         Opens the key.
     with_new
-        Has the new passphrase.
+        Returns what has the new passphrase; called when the present one was found right.
 
     Raises
     ------
@@ -44,7 +46,8 @@ def change_passphrase(home: Home, ring: KeyRing, with_new: KeyRing) -> None:
                 where=str(home.wrapped_key),
                 fix="To give it one, run: cloudops-ls key rotate --protect-with passphrase",
             )
-        _exchange(home, record, with_new.wrap(ring.unwrap(record), KeyKind.PASSPHRASE))
+        key = ring.unwrap(record)
+        _exchange(home, record, with_new().wrap(key, KeyKind.PASSPHRASE))
 
 
 def export_recovery(home: Home, ring: KeyRing, *, replace: bool) -> RecoveryKey:
@@ -65,15 +68,20 @@ def export_recovery(home: Home, ring: KeyRing, *, replace: bool) -> RecoveryKey:
     with ring.changing("exporting a recovery key"):
         record = _record(home, ring)
         if record.recovery is not None and not replace:
-            raise CloudOpsError(
-                "A recovery key was exported already; it can be used, but not shown again",
-                where=str(home.wrapped_key),
-                fix="To make another one, and the first one useless for this store, add --replace",
-            )
+            raise exported_already(str(home.wrapped_key))
         made = RecoveryKey.generate()
         key = ring.unwrap(record)
         sealed_for(record, key, made.recipient).replace(home.wrapped_key)
     return made
+
+
+def exported_already(where: str) -> CloudOpsError:
+    """Return the error of a second recovery key."""
+    return CloudOpsError(
+        "A recovery key was exported already; it can be used, but not shown again",
+        where=where,
+        fix="To make another one, and the first one useless for this store, add --replace",
+    )
 
 
 def recover(home: Home, ring: KeyRing, recovery: RecoveryKey) -> KeyKind:

@@ -29,15 +29,19 @@ _REENCRYPTED = re.compile(r"^cloudops\.([0-9a-f]{16})\.db(-journal|-wal|-shm)?$"
 _NEXT = "key.json.next"
 
 
-def rotate(home: Home, ring: KeyRing, kind: KeyKind | None = None) -> WrappedKey:
+def rotate(
+    home: Home, ring: KeyRing, kind: KeyKind | None = None, with_new: KeyRing | None = None
+) -> WrappedKey:
     """Encrypt the store of ``home`` with a new data key; the caller has it alone.
 
     Parameters
     ----------
     ring
-        Opens the present key, and offers what wraps the new one.
+        Opens the present key.
     kind
         What wraps the new key; by default what wraps the present one.
+    with_new
+        Has what wraps the new key; by default ``ring``.
 
     Returns
     -------
@@ -55,13 +59,13 @@ def rotate(home: Home, ring: KeyRing, kind: KeyKind | None = None) -> WrappedKey
             "There is no store yet, so there is no key to change", where=str(home.data)
         )
     key = ring.unwrap(before)
-    # In this order: where rotating leads to a damaged copy, it must not become the store.
     from cloudops_ls.storage import key_changes
     from cloudops_ls.storage.keys import DataKey
     from cloudops_ls.storage.sqlcipher import COPY_PREFIX
 
     new = DataKey.random()
-    after = key_changes.with_recovery(ring.wrap(new, kind or before.kind), new, before.recovery)
+    wrapped = (with_new or ring).wrap(new, kind or before.kind)
+    after = key_changes.with_recovery(wrapped, new, before.recovery)
     after = after.model_copy(update={"store_created": True})
     following = home.data / _NEXT
     try:

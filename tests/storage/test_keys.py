@@ -305,3 +305,35 @@ for code in ("OPEN", "FORGET", "OPEN"):
     first, _, lost = _in_keychain_session(home, script)
     assert "keychain" in first
     assert lost.startswith("refused: The keychain has no entry for this store's key")
+
+
+def test_a_real_keychain_through_rotation_loss_and_recovery(home: Home) -> None:
+    script = """
+import os, subprocess, sys
+def run(*arguments):
+    found = subprocess.run(
+        [sys.executable, "-m", "cloudops_ls", "key", *arguments],
+        capture_output=True, text=True, timeout=100,
+    )
+    return found.stdout.strip().splitlines()[-1:] + found.stderr.strip().splitlines()[-1:]
+def entries():
+    import secretstorage
+    collection = secretstorage.get_default_collection(secretstorage.dbus_init())
+    return len(list(collection.search_items({"service": "cloudops-ls"})))
+recovery = os.environ["CLOUDOPS_HOME"] + "-recovery.txt"
+print(run("export-recovery", "--output", recovery))
+print(run("rotate"), entries())
+subprocess.run([sys.executable, "-c", os.environ["FORGET"]], timeout=60)
+print(run("status"))
+print(run("recover", "--from", recovery), entries())
+print(run("status"), entries())
+"""
+    exported, rotated, lost, recovered, status = _in_keychain_session(home, script)
+    assert "recovery.txt" in exported
+    assert "protected by: keychain" in " ".join(rotated.split()) or "new backup" in rotated
+    assert rotated.endswith(" 1")
+    assert "The keychain has no entry for this store" in lost
+    assert "key recover" in lost
+    assert "opens again" in recovered
+    assert recovered.endswith(" 1")
+    assert "yes" in status
