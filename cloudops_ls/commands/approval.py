@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LIFETIME = 120.0
 """Seconds an unused approval stays valid."""
+PLAN_LIFETIME = 6 * 3600.0
+"""The same for a step of a plan that was approved as a whole: earlier steps take their time."""
 
 
 class ApprovalError(CloudOpsError):
@@ -94,10 +96,17 @@ class ApprovalBook:
         self._lock = threading.Lock()
         self._open: dict[str, Approval] = {}
 
-    def grant(self, digest: str) -> Approval:
-        """Record the operator's yes."""
+    def grant(self, digest: str, *, lifetime: float | None = None) -> Approval:
+        """Record the operator's yes.
+
+        Parameters
+        ----------
+        lifetime
+            Seconds until it expires, where it is not the book's.
+        """
         now = self._clock()
-        approval = Approval(secrets.token_urlsafe(24), digest, now + self._lifetime)
+        until = now + (self._lifetime if lifetime is None else lifetime)
+        approval = Approval(secrets.token_urlsafe(24), digest, until)
         with self._lock:
             self._open = {
                 token: kept for token, kept in self._open.items() if kept.expires_at > now

@@ -101,6 +101,43 @@ def preview(
     )
 
 
+def plan_preview(steps: Sequence[tuple[tuple[int, str], Preview | None]]) -> Preview:
+    """Describe several steps that are approved at once.
+
+    Parameters
+    ----------
+    steps
+        Number and text of each step, and its preview; None for one whose values come from another
+        step, which is asked about by itself.
+    """
+    known = [(number, text, shown) for (number, text), shown in steps if shown is not None]
+    risk = max((shown.risk for _, _, shown in known), key=lambda each: each.rank, default=None)
+    high = [shown.subject for _, _, shown in known if shown.risk is RiskLevel.HIGH]
+    lines = []
+    for (number, text), shown in steps:
+        if shown is None:
+            lines += [
+                f"{number}. Filled in from an earlier step, and asked about then: "
+                f"{' '.join(text.split())}"
+            ]
+            continue
+        lines.append(f"{number}. {shown.title} ({shown.place})")
+        # The title says what, the place where; what is left is the risk, the undo and the words.
+        wanted = ("Affects: ", "Depends on it: ", "Risk: ", "- ", "Note: ", "Undo: ", "Runs: ")
+        lines += [f"   {line}" for line in shown.lines if line.startswith(wanted)]
+    places = list(dict.fromkeys(shown.place for _, _, shown in known))
+    count = f"{len(known)} step{'s' if len(known) != 1 else ''}"
+    return Preview(
+        title=f"Run {count} one after the other, without asking again",
+        lines=tuple(lines),
+        subject=", ".join(dict.fromkeys(high)) if 0 < len(high) <= _NAMED_IN_TITLE else count,
+        place=" and ".join(places),
+        risk=risk or RiskLevel.LOW,
+        undo=None,
+        dry_run=False,
+    )
+
+
 def in_words(command: str) -> str:
     """Return the CLI's words for an operation as an English phrase.
 

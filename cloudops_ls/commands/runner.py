@@ -3,7 +3,8 @@
 ``run.py`` starts this file with an isolated interpreter, so it imports nothing but the standard
 library. It reads one JSON line from standard input, starts the command in a session of its own,
 and relays its output in frames. It ends the whole process group when told to, when the time is
-up, and when standard input closes, which is what happens when the server dies in whatever way.
+up, and when standard input closes, which is what happens when the server dies in whatever way. On
+Linux it also inherits, and ends, what left that group (``PR_SET_CHILD_SUBREAPER``).
 
 Frames on standard output: one byte of kind, four bytes of length (big endian), then the content:
 
@@ -27,6 +28,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 HEADER = struct.Struct(">cI")
@@ -34,7 +36,10 @@ CHUNK = 64 * 1024
 GRACE = 3.0
 """Seconds between SIGTERM and SIGKILL."""
 _POSIX = os.name == "posix"
+_LINUX = sys.platform.startswith("linux")
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_STRAY_ROUNDS = 200
 
 Event = tuple[str, Any]
 Events = queue.SimpleQueue[Event]
@@ -118,7 +123,9 @@ class Group:
         self.signal("SIGKILL")
         with self._lock:
             self._reaped = True
-            return self.process.wait()
+            status = self.process.wait()
+        _end_strays()
+        return status
 
     def signal(self, name: str) -> None:
         """Send a signal to the whole group."""
@@ -142,11 +149,9 @@ def _dying_with_parent() -> Any:
     Set between fork and exec, then checked, so that there is no moment without it. Linux only;
     elsewhere the server ends the group when it sees the supervisor gone.
     """
-    if not sys.platform.startswith("linux"):
+    if not _LINUX:
         return None
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc = _libc()
     supervisor = os.getpid()
 
     def bind() -> None:
@@ -155,6 +160,46 @@ def _dying_with_parent() -> Any:
             os._exit(127)
 
     return bind
+
+
+def _libc() -> Any:
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends. Linux only."""
+    if _LINUX:
+        _libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _end_strays() -> None:
+    """End what the command started and let go of: it was handed to this process.
+
+    Ending one hands its own children over in turn, so until there are none.
+    """
+    for _ in range(_STRAY_ROUNDS):
+        strays = _children()
+        if not strays:
+            return
+        for pid in strays:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            except (ProcessLookupError, ChildProcessError, PermissionError):
+                continue
+
+
+def _children() -> list[int]:
+    """Return the children of this process, as far as the kernel tells."""
+    found: list[int] = []
+    try:
+        for thread in Path("/proc/self/task").iterdir():
+            found += map(int, (thread / "children").read_text(encoding="ascii").split())
+    except OSError:
+        return found
+    return found
 
 
 def supervise(group: Group, frames: Frames, events: Events, request: dict[str, Any]) -> None:
@@ -257,6 +302,7 @@ def main() -> None:
     request = _request()
     if request is None:
         return
+    _adopt_orphans()
     try:
         group = Group(request)
     except (OSError, ValueError, subprocess.SubprocessError) as error:

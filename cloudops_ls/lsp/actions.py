@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
+from cloudops_ls.commands.placeholders import placeholders
 from cloudops_ls.errors import CloudOpsError, RetryableError
 from cloudops_ls.logs import logger
 from cloudops_ls.lsp import command_ids
 from cloudops_ls.lsp.diagnosing import quick_fixes
+from cloudops_ls.lsp.plan_steps import plan_commands
+from cloudops_ls.lsp.undoing import undo_actions
 
 if TYPE_CHECKING:
     from cloudops_ls.lsp.documents import RunbookDocument
@@ -21,13 +24,14 @@ if TYPE_CHECKING:
 _TITLE_LENGTH = 60
 
 
-def code_actions(
+async def code_actions(
     session: Session, document: RunbookDocument, selection: types.Range
 ) -> list[types.CodeAction | types.Command]:
     """Return what can be done at the cursor. Nothing is checked or asked yet."""
     offset = document.offset(selection.start)
     runbook = document.runbook
     actions = quick_fixes(session, document, offset)
+    actions += await undo_actions(session, document, offset)
     command = runbook.command_at(offset)
     if command is not None:
         run = _run(document, command)
@@ -42,6 +46,7 @@ def code_actions(
         actions.append(
             types.CodeAction(title=copy.title, kind=types.CodeActionKind.Empty, command=copy)
         )
+        actions += _plan_actions(document, offset)
     turn = runbook.user_turn_at(offset)
     if turn is not None:
         answered = runbook.assistant_turn_for(turn) is not None
@@ -72,6 +77,10 @@ def _lenses(uri: str, runbook: Runbook, encoding: Encoding) -> list[types.CodeLe
         lenses.append(
             types.CodeLens(types.Range(start, end), data={"place": place, "executed": status})
         )
+        plan = plan_commands(runbook, command.span.start)
+        if len(plan) > 1 and plan[0].span == command.span:
+            data = {"place": _place(uri, start), "steps": len(plan)}
+            lenses.append(types.CodeLens(types.Range(start, end), data=data))
     return lenses
 
 
@@ -82,7 +91,16 @@ async def resolve_lens(session: Session, lens: types.CodeLens) -> types.CodeLens
     data: Any = lens.data
     place = data["place"]
     document = session.document(place["uri"])
+    if "steps" in data:
+        title = f"▶▶ Run all {data['steps']} steps"
+        lens.command = types.Command(
+            title=title, command=command_ids.RUN_PLAN, arguments=[{**place, "mode": "step"}]
+        )
+        return lens
     title = "▶ Run"
+    if sources := sorted({each.step for each in placeholders(place["text"])}):
+        document = None
+        title += f" · filled in from step {' and '.join(str(number) for number in sources)}"
     try:
         if document is not None:
             checked = (await check(session, document, place["text"])).command
@@ -99,6 +117,25 @@ async def resolve_lens(session: Session, lens: types.CodeLens) -> types.CodeLens
         title=title, command=command_ids.EXECUTE_COMMAND, arguments=[place]
     )
     return lens
+
+
+def _plan_actions(document: RunbookDocument, offset: int) -> list[types.CodeAction | types.Command]:
+    plan = plan_commands(document.runbook, offset)
+    if len(plan) < 2:
+        return []
+    place = _place(document.uri, document.position(plan[0].span.start))
+    found: list[types.CodeAction | types.Command] = []
+    for mode, title in (
+        ("step", f"Run all {len(plan)} steps, one by one"),
+        ("all", f"Review all {len(plan)} steps and approve them once"),
+    ):
+        command = types.Command(
+            title=title, command=command_ids.RUN_PLAN, arguments=[{**place, "mode": mode}]
+        )
+        found.append(
+            types.CodeAction(title=title, kind=types.CodeActionKind.QuickFix, command=command)
+        )
+    return found
 
 
 def _run(document: RunbookDocument, command: Command) -> types.Command:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class _Arguments(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
 
 
 class Position(_Arguments):
@@ -30,6 +30,42 @@ class Place(_Arguments):
     position: Position
     text: str | None = None
     """The command as it was shown there; it is not run when it has changed since."""
+
+
+class RunPlan(_Arguments):
+    """A plan in an open runbook."""
+
+    uri: str
+    position: Position
+    mode: Literal["step", "all"] = "step"
+    """Ask before each step, or show all of them and ask once."""
+    start: int | None = Field(default=None, ge=1)
+    """The step to begin with; the first that has not run when left out."""
+
+
+class CancelExecution(_Arguments):
+    """An execution under way."""
+
+    execution_id: str = Field(alias="executionId", min_length=1)
+
+
+class UndoExecution(_Arguments):
+    """An execution to take back, and the command in an open runbook that it was a run of."""
+
+    uri: str
+    position: Position
+    execution_id: str = Field(alias="executionId", min_length=1)
+
+
+class ExecutionLogs(_Arguments):
+    """Which executions to tell about."""
+
+    conversation_id: str | None = Field(default=None, alias="conversationId")
+    execution_id: str | None = Field(default=None, alias="executionId")
+    """One, with its whole output."""
+    limit: int = Field(default=50, ge=1, le=1000)
+    reveal: bool = False
+    """Tell output that holds a secret too; that is recorded."""
 
 
 class ScanEstate(_Arguments):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
+from cloudops_ls.commands.placeholders import placeholders
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.logs import logger
 from cloudops_ls.runbook.text import Span
@@ -112,6 +113,8 @@ class Diagnoser:
         # Reading all commands of a large file takes a while, and keys come first.
         commands = await asyncio.to_thread(lambda: runbook.commands)
         wanted = dict.fromkeys(each.text for each in commands)
+        # One whose values come from another step can only be judged with them.
+        self._known.update(((place, text), ()) for text in wanted if placeholders(text))
         missing = [text for text in wanted if (place, text) not in self._known]
         for start in range(0, len(missing), _BATCH):
             await self._check(place, missing[start : start + _BATCH])

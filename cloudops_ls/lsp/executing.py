@@ -22,6 +22,7 @@ from cloudops_ls.logs import logger
 from cloudops_ls.lsp.checking import check
 from cloudops_ls.lsp.confirming import Answer, Choice, confirm
 from cloudops_ls.lsp.guard import show
+from cloudops_ls.lsp.plan_steps import fill_step, plan_steps
 from cloudops_ls.lsp.refusing import follow_up
 from cloudops_ls.lsp.rehearsing import rehearse
 from cloudops_ls.lsp.running import executor_of, run_in_file
@@ -69,7 +70,13 @@ async def execute_command(session: Session, place: Place) -> dict[str, Any]:
             "The command changed since it was shown; nothing was run", fix="Run it as it is now"
         )
     with claimed(document, command):
-        return await Attempt(session, document, command).make()
+        steps = plan_steps(document, offset)
+        step = next((each for each in steps if each.anchor.span == command.span), None)
+        if step is None:
+            return await Attempt(session, document, command).make()
+        filled = await fill_step(session, document, steps, step)
+        notes = tuple(f"Filled in: {text} is {value}" for text, value in filled.values)
+        return await Attempt(session, document, command, text=filled.text, notes=notes).make()
 
 
 def require_clear_front_matter(document: RunbookDocument) -> None:

@@ -191,7 +191,7 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
         from cloudops_ls.lsp.actions import code_actions
 
         document = session.document(params.text_document.uri)
-        return code_actions(session, document, params.range) if document else None
+        return await code_actions(session, document, params.range) if document else None
 
     @server.feature(types.TEXT_DOCUMENT_CODE_LENS, types.CodeLensOptions(resolve_provider=True))
     @quiet

@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING
 from cloudops_ls.runbook.edits import NoPlace
 from cloudops_ls.runbook.parser import reparse
 from cloudops_ls.runbook.text import Span, TextEdit
-from cloudops_ls.runbook.writing import clean
+from cloudops_ls.runbook.writing import clean, fenced
 
 if TYPE_CHECKING:
     from cloudops_ls.runbook.model import CommandBlock, Runbook
 
 
-def insert_turn(runbook: Runbook, block: CommandBlock, text: str) -> TextEdit:
+def insert_turn(
+    runbook: Runbook, block: CommandBlock, text: str, *, command: str | None = None
+) -> TextEdit:
     """Return the edit that writes ``text`` as a paragraph below a command block and its outputs.
+
+    Parameters
+    ----------
+    command
+        A command of one line, written into a code fence below the paragraph.
 
     Raises
     ------
@@ -29,7 +36,8 @@ def insert_turn(runbook: Runbook, block: CommandBlock, text: str) -> TextEdit:
     blank = below < runbook.lines.line_count and not runbook.text[
         runbook.lines.line_start(below) : runbook.lines.line_end(below)
     ].strip(" \t")
-    edit = TextEdit(Span(place, place), newline * 2 + words + ("" if blank else newline))
+    fence = f"{newline * 2}{newline.join(fenced(command, 'aws'))}" if command is not None else ""
+    edit = TextEdit(Span(place, place), newline * 2 + words + fence + ("" if blank else newline))
     after = reparse(runbook, edit)
     start = place + 2 * len(newline)
     turn = after.user_turn_at(start)
@@ -37,4 +45,8 @@ def insert_turn(runbook: Runbook, block: CommandBlock, text: str) -> TextEdit:
         raise NoPlace("Below the command there is no place for a paragraph of its own")
     if len(after.user_turns) != len(runbook.user_turns) + 1:
         raise NoPlace("What stands below the command would be read differently")
+    if command is not None:
+        written = after.command_at(start + len(words) + len(fence) - 1)
+        if written is None or written.text != command:
+            raise NoPlace("The command would be read differently there")
     return edit

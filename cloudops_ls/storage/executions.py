@@ -132,13 +132,15 @@ class ExecutionLog:
             _row(connection, execution_id)
             add_output(connection, execution_id, text)
 
-    def get(self, execution_id: str) -> Execution | None:
-        """Return an execution with its whole output, or None."""
+    def get(self, execution_id: str, *, output: bool = True) -> Execution | None:
+        """Return an execution, with its whole output unless that is not wanted, or None."""
         with self._database.read() as connection:
             row = connection.execute(
                 select(ExecutionRow).where(ExecutionRow.id == execution_id)
             ).one_or_none()
-            return None if row is None else _execution(row, output_of(connection, execution_id))
+            if row is None:
+                return None
+            return _execution(row, output_of(connection, execution_id) if output else "")
 
     def recover(self) -> list[Execution]:
         """Mark unfinished executions of processes that are gone as ``unknown``; return them."""

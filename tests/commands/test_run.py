@@ -226,6 +226,43 @@ async def test_what_a_command_leaves_behind_dies_with_it() -> None:
     assert eventually(lambda: not alive(int(output(events))))
 
 
+DAEMON = (
+    "import subprocess,sys\n"
+    # It leaves group and session, and its own parent ends at once.
+    'middle = \'import subprocess,sys; print(subprocess.Popen([sys.executable, "-c", '
+    '"import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"], '
+    "start_new_session=True).pid, flush=True)'\n"
+    "subprocess.run([sys.executable, '-c', middle])\n"
+)
+needs_linux = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="only Linux hands orphans over"
+)
+
+
+@needs_linux
+async def test_a_daemon_that_a_command_leaves_behind_dies_with_it() -> None:
+    events = await gather(prefix=python(DAEMON))
+    assert end(events).exit_status == 0
+    assert eventually(lambda: not alive(int(output(events))))
+
+
+@needs_linux
+def test_a_daemon_dies_with_a_server_that_was_killed() -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, f"{DAEMON}\nimport time; time.sleep(60)"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdout is not None
+    command = int(server.stdout.readline().partition("pid=")[2].rstrip(")\n"))
+    daemon = int(server.stdout.readline().partition("text='")[2].partition("\\n")[0])
+    assert alive(command)
+    assert alive(daemon)
+    server.kill()
+    server.wait()
+    assert eventually(lambda: not alive(command) and not alive(daemon))
+
+
 @pytest.mark.parametrize("how", ["close", "cancel task"])
 async def test_losing_interest_ends_the_command(how: str) -> None:
     pids: list[int] = []

@@ -1,0 +1,67 @@
+"""``cloudops.executionLogs`` and ``.cancelExecution``: what ran, what runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.storage.audit_chain import AuditEvent
+
+if TYPE_CHECKING:
+    from cloudops_ls.lsp.arguments import CancelExecution, ExecutionLogs
+    from cloudops_ls.lsp.session import Session
+    from cloudops_ls.storage.records import Execution
+    from cloudops_ls.storage.service import StorageService
+
+
+async def execution_logs(session: Session, wanted: ExecutionLogs) -> list[dict[str, Any]]:
+    """Return executions, newest first; one alone with its whole output.
+
+    Output that holds a secret is left out unless it is asked for, and that is recorded.
+
+    Raises
+    ------
+    CloudOpsError
+        There is no such execution.
+    """
+    if wanted.execution_id is None:
+        listed = await session.stored(
+            lambda store: store.executions.list(wanted.conversation_id, limit=wanted.limit)
+        )
+        return [one.model_dump(mode="json") for one in listed]
+    id_ = wanted.execution_id
+
+    def read(store: StorageService) -> Execution | None:
+        found = store.executions.get(id_)
+        if found is None or not found.metadata.get("reveals_secret"):
+            return found
+        if not wanted.reveal:
+            return found.model_copy(update={"output": ""})
+        store.audit.append(AuditEvent.OUTPUT_SHOWN, execution_id=id_)
+        return found
+
+    found = await session.stored(read)
+    if found is None:
+        raise CloudOpsError(
+            "There is no such execution", where=id_, fix="See cloudops-ls executions list"
+        )
+    return [found.model_dump(mode="json")]
+
+
+def cancel_execution(session: Session, wanted: CancelExecution) -> dict[str, Any]:
+    """End an execution of this window: SIGTERM, and SIGKILL three seconds later.
+
+    Raises
+    ------
+    CloudOpsError
+        It does not run here.
+    """
+    cancel = session.executions.get(wanted.execution_id)
+    if cancel is None:
+        raise CloudOpsError(
+            "This execution is not running in this window",
+            where=wanted.execution_id,
+            fix="cloudops-ls executions list says how it ended",
+        )
+    cancel.set()
+    return {"status": "cancelling"}
