@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from cloudops_ls.assistant.base import Assistant
+    from cloudops_ls.aws.sessions import SessionFactory
     from cloudops_ls.commands.approval import ApprovalBook
     from cloudops_ls.commands.policy_file import PolicyFile
     from cloudops_ls.config import SettingProblem, Settings
     from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.search.current import CurrentNames
     from cloudops_ls.lsp.dependencies import Dependencies
+    from cloudops_ls.storage.backups import BackupPlan
     from cloudops_ls.storage.records import AccountRecord
     from cloudops_ls.storage.resource import Resource
     from cloudops_ls.storage.service import StorageService
@@ -178,6 +180,7 @@ def worker_service(
     from cloudops_ls.storage.estate_index import VectorSettings
     from cloudops_ls.storage.service import StorageService
     from cloudops_ls.storage.vectors.engines import Engine
+    from cloudops_ls.worker.backup_part import BackupPart
     from cloudops_ls.worker.commands_part import CommandsPart
     from cloudops_ls.worker.estate_part import EstatePart
     from cloudops_ls.worker.impact_part import ImpactPart
@@ -195,11 +198,11 @@ def worker_service(
     vectors = VectorSettings(
         engine=Engine(settings.search.engine.value), model=settings.search.model, words=words
     )
-    storage = StorageService.open(home, vectors=vectors, database_url=settings.database.url)
     sessions = SessionFactory(
         keychain=Keychain(home.keychain_register),
         organization_role=settings.estate.organization_role,
     )
+    storage = StorageService.open(home, vectors=vectors, backup=lambda: backup_plan(home, sessions))
     scanner = Scanner(
         sessions,
         catalog,
@@ -234,10 +237,67 @@ def worker_service(
             SearchPart(storage, names, index),
             CommandsPart(storage, sessions, checker),
             ImpactPart(storage, sessions, scanner, catalog, parser, notify),
+            BackupPart(storage, notify),
         ],
     )
     service.start()
     return service
+
+
+def backup_plan(home: Home, sessions: SessionFactory) -> BackupPlan | None:
+    """Return where backups go by the settings as they are now; None without a bucket.
+
+    Raises
+    ------
+    CloudOpsError
+        A setting of backups is wrong. Ignoring it could mean another place, or none.
+    """
+    import getpass
+    from datetime import timedelta
+
+    from cloudops_ls.aws.buckets import bucket_client
+    from cloudops_ls.config import ObjectLock, load_settings
+    from cloudops_ls.errors import CloudOpsError
+    from cloudops_ls.storage.backup import s3
+    from cloudops_ls.storage.backup.layout import Layout
+    from cloudops_ls.storage.backups import BackupPlan
+
+    settings, problems = load_settings(home)
+    for problem in problems:
+        if problem.setting.partition(".")[0] == "backup":
+            raise CloudOpsError(
+                f"A setting of backups is wrong: {problem.reason}",
+                where=f"cloudops.{problem.setting} in {problem.source}",
+                fix="Correct it",
+            )
+    chosen = settings.backup
+    if chosen.bucket is None:
+        return None
+    locked = chosen.object_lock is not ObjectLock.OFF
+    if locked and chosen.object_lock_days <= chosen.retention_days:
+        raise CloudOpsError(
+            "Object Lock would end before the backups that it protects",
+            where="setting cloudops.backup.object_lock_days",
+            fix="Set it to more than cloudops.backup.retention_days",
+        )
+    profile = chosen.profile or settings.profile or os.environ.get("AWS_PROFILE") or "default"
+    options = s3.S3Options(
+        encryption=s3.ServerSideEncryption(chosen.server_side_encryption.value),
+        kms_key_id=chosen.kms_key_id,
+        object_lock=s3.ObjectLockMode(chosen.object_lock.value.upper()) if locked else None,
+        lock_days=chosen.object_lock_days,
+    )
+    return BackupPlan(
+        store=s3.S3ObjectStore(
+            bucket_client(sessions, profile, chosen.region, chosen.endpoint_url),
+            chosen.bucket,
+            options,
+        ),
+        layout=Layout(chosen.prefix, chosen.user_id or getpass.getuser()),
+        enabled=chosen.enabled,
+        interval=timedelta(hours=chosen.interval_hours),
+        keep_days=chosen.retention_days,
+    )
 
 
 def connect_worker(

@@ -44,6 +44,22 @@ class VectorEngine(StrEnum):
     MEMORY = "memory"
 
 
+class ServerSideEncryption(StrEnum):
+    """How the backup bucket encrypts, on top of what is encrypted before it gets there."""
+
+    S3 = "AES256"
+    KMS = "aws:kms"
+    NONE = "none"
+
+
+class ObjectLock(StrEnum):
+    """Retention mode of S3 Object Lock."""
+
+    OFF = "off"
+    GOVERNANCE = "governance"
+    COMPLIANCE = "compliance"
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -118,6 +134,37 @@ class DatabaseSettings(_Section):
     """A PostgreSQL database; unset, the encrypted file of the home."""
 
 
+class BackupSettings(_Section):
+    """Backups in S3; of the home's own file alone."""
+
+    bucket: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    """Where backups go; without it there are none."""
+    prefix: str = Field(default="", pattern=r"^([\w.@+=,-]+/)*$")
+    """Folder in the bucket; ends in ``/``."""
+    user_id: str | None = Field(default=None, pattern=r"^[\w.@+=,-]{1,128}$")
+    """Folder of this user's backups; the name of the user when unset."""
+    profile: str | None = Field(default=None, min_length=1)
+    """AWS profile for the bucket; else the profile of everything else."""
+    region: str | None = Field(default=None, min_length=1)
+    """Region of the bucket; else the profile's."""
+    endpoint_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    """An S3-compatible service instead of AWS."""
+    enabled: bool = False
+    """Whether backups are made by themselves; ``cloudops-ls backup schedule`` overrides it."""
+    interval_hours: float = Field(default=24, ge=0.25, le=24 * 31)
+    """Between backups that are made by themselves."""
+    retention_days: int = Field(default=30, ge=0, le=36_500)
+    """Backups older than this before the newest one are removed; 0 removes none by itself."""
+    server_side_encryption: ServerSideEncryption = ServerSideEncryption.S3
+    """``none`` only for services that refuse the header."""
+    kms_key_id: str | None = Field(default=None, min_length=1)
+    """For ``aws:kms``; else the bucket's own key."""
+    object_lock: ObjectLock = ObjectLock.OFF
+    """Keeps objects from being deleted or replaced for a while; the bucket must have it on."""
+    object_lock_days: int = Field(default=37, ge=2, le=36_500)
+    """For how long; longer than ``retention_days``, so that every kept backup is covered."""
+
+
 class WorkerSettings(_Section):
     """The shared background process."""
 
@@ -137,6 +184,7 @@ class Settings(_Section):
     estate: EstateSettings = EstateSettings()
     search: SearchSettings = SearchSettings()
     database: DatabaseSettings = DatabaseSettings()
+    backup: BackupSettings = BackupSettings()
     worker: WorkerSettings = WorkerSettings()
 
 

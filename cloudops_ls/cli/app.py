@@ -22,7 +22,16 @@ app = typer.Typer(
 
 def run() -> None:
     """Run the command line; expected failures are one message and exit code 1."""
-    from cloudops_ls.cli import audit, conformance, demo, estate, executions, key, search
+    from cloudops_ls.cli import (
+        audit,
+        backup,
+        conformance,
+        demo,
+        estate,
+        executions,
+        key,
+        search,
+    )
 
     estate.register(app)
     search.register(app)
@@ -30,6 +39,7 @@ def run() -> None:
     audit.register(app)
     conformance.register(app)
     key.register(app)
+    backup.register(app)
     demo.register(app)
     try:
         app()

@@ -24,8 +24,14 @@ def ask_worker(
     method: str,
     params: dict[str, Any],
     on_notification: Callable[[str, dict[str, Any]], None] | None = None,
+    cancel: str | None = None,
 ) -> Any:
     """Return the worker's answer, starting a worker if there is none.
+
+    Parameters
+    ----------
+    cancel
+        The method that stops the work; sent when the operator presses Ctrl-C.
 
     Raises
     ------
@@ -37,6 +43,10 @@ def ask_worker(
         worker = connect_worker(home, on_notification)
         try:
             return await worker.request(method, params)
+        except asyncio.CancelledError:
+            if cancel is not None:
+                await worker.notify(cancel)
+            raise
         finally:
             await worker.close()
 

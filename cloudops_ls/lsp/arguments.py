@@ -99,6 +99,28 @@ class ResourceDetails(_Arguments):
     arn: str = Field(min_length=1)
 
 
+class RestoreBackup(_Arguments):
+    """Which backup to restore, and how."""
+
+    date: str = Field(default="latest", min_length=1)
+    """A backup's name, the beginning of one, or ``latest``."""
+    replace: bool = False
+    """Replace what is stored instead of adding what is missing."""
+
+
+class VerifyBackups(_Arguments):
+    """How thoroughly to check the backups."""
+
+    readData: bool = False  # noqa: N815 -- as it is on the wire
+    """Read and decrypt all content too."""
+
+
+class AutoBackup(_Arguments):
+    """Whether backups are made by themselves; None only asks."""
+
+    enabled: bool | None = None
+
+
 class CopyCommand(_Arguments):
     """The text of a command."""
 

@@ -41,7 +41,7 @@ async def scan_estate(session: Session, scan: ScanEstate) -> dict[str, Any]:
     }
     async with WorkDone(session, "Scanning AWS") as work:
         work.report("Connecting to the background process")
-        with session.watching_scan(lambda progress: _report(work, progress)):
+        with session.watching(wire.SCAN_PROGRESS, lambda progress: _report(work, progress)):
             try:
                 result = await work.run(session.worker.request(wire.SCAN, params))
             except WorkCancelled:

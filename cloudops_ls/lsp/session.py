@@ -84,7 +84,7 @@ class Session:
         self._assistants: dict[AssistantSettings, Assistant] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self.estate = EstateView(dependencies, self.stored)
-        self._scan_watchers: list[Callable[[dict[str, Any]], None]] = []
+        self._watchers: list[tuple[str, Callable[[dict[str, Any]], None]]] = []
         self.conversations: dict[str, str] = {}
         """Ids given to conversations that are not in their file yet, by URI."""
         self.kept_replies: dict[tuple[str, str], KeptReply] = {}
@@ -230,11 +230,11 @@ class Session:
     def _from_worker(self, method: str, params: dict[str, Any]) -> None:
         from cloudops_ls.worker import wire
 
+        for watched, watcher in list(self._watchers):
+            if watched == method:
+                watcher(params)
         if method == wire.ESTATE_CHANGED:
             self.spawn(self.reload_names())
-        elif method == wire.SCAN_PROGRESS:
-            for watcher in list(self._scan_watchers):
-                watcher(params)
         elif method == wire.WORKER_MESSAGE:
             text = str(params.get("message", ""))
             if text not in self._reported:
@@ -322,13 +322,14 @@ class Session:
             self.unrecorded.discard(execution_id)
 
     @contextmanager
-    def watching_scan(self, watcher: Callable[[dict[str, Any]], None]) -> Iterator[None]:
-        """Call ``watcher`` with every step of the scan under way."""
-        self._scan_watchers.append(watcher)
+    def watching(self, method: str, watcher: Callable[[dict[str, Any]], None]) -> Iterator[None]:
+        """Call ``watcher`` with the parameters of every such notification of the worker."""
+        entry = (method, watcher)
+        self._watchers.append(entry)
         try:
             yield
         finally:
-            self._scan_watchers.remove(watcher)
+            self._watchers.remove(entry)
 
     @property
     def approvals(self) -> ApprovalBook:

@@ -34,7 +34,7 @@ from cloudops_ls.storage.locks import FileLock
 from cloudops_ls.storage.records import now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from cloudops_ls.home import Home
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from cloudops_ls.storage.recovery_key import RecoveryKey
     from cloudops_ls.storage.sync import SyncState
 
-WAIT = 5.0
+WAIT = 30.0
 """Seconds to wait for another operation on the backups of this store."""
 _BEFORE = "before-restore-"
 
@@ -142,7 +142,8 @@ class Backups:
     home
         Where its locks and temporary files are.
     plan
-        Where backups go; None where no bucket is set, which leaves export and import.
+        Asked before every operation where backups go; it says None where no bucket is set, which
+        leaves export and import.
     """
 
     def __init__(
@@ -151,7 +152,7 @@ class Backups:
         audit: AuditLog,
         sync: SyncState,
         home: Home,
-        plan: BackupPlan | None = None,
+        plan: Callable[[], BackupPlan | None] = lambda: None,
     ) -> None:
         self._database = database
         self._audit = audit
@@ -343,7 +344,7 @@ class Backups:
 
     def schedule(self) -> ScheduleState:
         """Return how the schedule stands."""
-        plan, chosen = self._plan, self.state.enabled()
+        plan, chosen = self._plan(), self.state.enabled()
         enabled = plan is not None and (plan.enabled if chosen is None else chosen)
         due = None
         if plan is not None and enabled:
@@ -377,13 +378,14 @@ class Backups:
     # Inside
 
     def _required_plan(self) -> BackupPlan:
-        if self._plan is None:
+        plan = self._plan()
+        if plan is None:
             raise CloudOpsError(
                 "No bucket for backups is set",
                 where="setting cloudops.backup.bucket",
                 fix="Set it; docs/storage.md says what the bucket must allow",
             )
-        return self._plan
+        return plan
 
     def _required_recipient(self) -> None:
         if self.state.recipient() is None:

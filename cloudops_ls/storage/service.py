@@ -17,6 +17,7 @@ from cloudops_ls.storage.keys import KeyRing
 from cloudops_ls.storage.sync import SyncState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from cloudops_ls.home import Home
@@ -52,7 +53,7 @@ class StorageService:
         keys: KeyRing | None,
         database: Database,
         index: EstateIndex | None = None,
-        backup: BackupPlan | None = None,
+        backup: Callable[[], BackupPlan | None] = lambda: None,
         held: Lock | None = None,
     ) -> None:
         self._home = home
@@ -74,7 +75,7 @@ class StorageService:
         *,
         vectors: VectorSettings | None = None,
         keys: KeyRing | None = None,
-        backup: BackupPlan | None = None,
+        backup: Callable[[], BackupPlan | None] = lambda: None,
         database_url: str | None = None,
     ) -> Self:
         """Open the store of ``home``, creating what is missing.
@@ -88,7 +89,7 @@ class StorageService:
         keys
             What opens the data key; by default what the environment offers.
         backup
-            Where backups go; None leaves export and import.
+            Asked before every operation where backups go; None leaves export and import.
         database_url
             A PostgreSQL database to keep everything in, see `PostgreSql`; None for the home's own
             encrypted file. There is no data key then.

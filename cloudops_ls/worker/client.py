@@ -167,7 +167,7 @@ class WorkerClient:
         peer = JsonRPCServer(wire.WireProtocol, wire.plain_converter)
         protocol = peer.protocol
         assert isinstance(protocol, wire.WireProtocol)  # noqa: S101 -- narrows for the type checker
-        for method in (wire.SCAN_PROGRESS, wire.ESTATE_CHANGED, wire.WORKER_MESSAGE):
+        for method in wire.NOTIFICATIONS:
             peer.feature(method)(self._receiver(method))
         protocol.set_writer(writer)
         self._writer = writer

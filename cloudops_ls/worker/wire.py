@@ -40,20 +40,47 @@ REFRESH = "estate/refresh"
 CHECK = "commands/check"
 DIAGNOSE = "commands/diagnose"
 IMPACT = "commands/impact"
+BACKUP = "backup/make"
+BACKUPS = "backup/list"
+VERIFY_BACKUPS = "backup/verify"
+RESTORE_BACKUP = "backup/restore"
+PRUNE_BACKUPS = "backup/prune"
+REMOVE_BACKUP = "backup/remove"
+EXPORT_STORE = "backup/export"
+IMPORT_STORE = "backup/import"
+BACKUP_SCHEDULE = "backup/schedule"
+CANCEL_BACKUP = "backup/cancel"
 
+BACKUP_METHODS = (
+    BACKUP,
+    BACKUPS,
+    VERIFY_BACKUPS,
+    RESTORE_BACKUP,
+    PRUNE_BACKUPS,
+    REMOVE_BACKUP,
+    EXPORT_STORE,
+    IMPORT_STORE,
+    BACKUP_SCHEDULE,
+    CANCEL_BACKUP,
+)
 SERVICE_METHODS = (
     *(HEALTH, SCAN, CANCEL_SCAN, SCAN_STATUS),
     *(SYNC, SYNC_STATUS, CONFIGURE_SYNC),
     *(SEARCH, REFRESH),
     *(CHECK, DIAGNOSE, IMPACT),
+    *BACKUP_METHODS,
 )
 
 SCAN_PROGRESS = "estate/scanProgress"
 """Notification: one step of a scan is done."""
+BACKUP_PROGRESS = "backup/progress"
+"""Notification: one step of work on backups is done."""
 ESTATE_CHANGED = "estate/changed"
 """Notification: stored resources changed; name indexes are to be read again."""
 WORKER_MESSAGE = "worker/message"
 """Notification: something the operator should know once, such as a missing search index."""
+
+NOTIFICATIONS = (SCAN_PROGRESS, BACKUP_PROGRESS, ESTATE_CHANGED, WORKER_MESSAGE)
 
 _EXPECTED_FAILURE = -32000
 

@@ -58,7 +58,7 @@ def recovery() -> RecoveryKey:
 
 @pytest.fixture
 def service(home: Home, plan: BackupPlan, recovery: RecoveryKey) -> Iterator[StorageService]:
-    with StorageService.open(home, keys=ring(home), backup=plan) as opened:
+    with StorageService.open(home, keys=ring(home), backup=lambda: plan) as opened:
         opened.backup.state.keep_recipient(recovery.recipient)
         yield opened
 
@@ -70,7 +70,7 @@ def another_machine(tmp_path: Path, plan: BackupPlan) -> Iterator[Callable[[], S
 
     def new() -> StorageService:
         home = Home(tmp_path / f"machine{len(opened)}")
-        opened.append(StorageService.open(home, keys=ring(home), backup=plan))
+        opened.append(StorageService.open(home, keys=ring(home), backup=lambda: plan))
         return opened[-1]
 
     yield new
