@@ -30,8 +30,9 @@ from cloudops_ls.storage.backup.schedule import next_due
 from cloudops_ls.storage.backup.state import BackupState
 from cloudops_ls.storage.backup.verifying import Verification, verify
 from cloudops_ls.storage.backup.writing import BackupWriter, Origin, Written
-from cloudops_ls.storage.locks import FileLock
+from cloudops_ls.storage.key_record import WrappedKey
 from cloudops_ls.storage.records import now
+from cloudops_ls.storage.recovery_key import Recipient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -387,17 +388,29 @@ class Backups:
             )
         return plan
 
-    def _required_recipient(self) -> None:
-        if self.state.recipient() is None:
+    def _recipient(self) -> Recipient | None:
+        """Return the public half of the recovery key; None before one was exported."""
+        wrapped = self._home.wrapped_key
+        if wrapped.exists():
+            slot = WrappedKey.read(wrapped).recovery
+            if slot is not None:
+                return Recipient(slot.recipient)
+        # Of the store whose backups this one has joined.
+        return self.state.recipient()
+
+    def _required_recipient(self) -> Recipient:
+        recipient = self._recipient()
+        if recipient is None:
             raise CloudOpsError(
                 "There is no recovery key yet, and without one a backup could not be opened "
                 "once this machine is lost",
                 fix="Run 'cloudops-ls key export-recovery' and keep the key elsewhere",
             )
+        return recipient
 
     def _own_repository(self, plan: BackupPlan) -> Repository:
         """Return the repository to write to; the backup key is made with the first backup."""
-        self._required_recipient()
+        recipient = self._required_recipient()
         key = self.state.key()
         stored = _key_ids(plan)
         if key is None and not stored:
@@ -409,8 +422,6 @@ class Backups:
                 fix="Join them: cloudops-ls backup restore --recovery-key FILE; or set another "
                 "cloudops.backup.user_id",
             )
-        recipient = self.state.recipient()
-        assert recipient is not None  # noqa: S101 -- required above
         # With every backup: one that was deleted or changed is mended by the next.
         plan.store.put(plan.layout.wrapped_key(key.id), key.wrap(recipient), locked=True)
         return Repository(plan.store, plan.layout, key)
@@ -431,7 +442,7 @@ class Backups:
         key = self._unwrap(plan, recovery)
         if join and self.state.key() is None:
             self.state.keep_key(key)
-            if self.state.recipient() is None:
+            if self._recipient() is None:
                 self.state.keep_recipient(recovery.recipient)
         return Repository(plan.store, plan.layout, key)
 
@@ -454,11 +465,8 @@ class Backups:
         recipients = [key.recipient for key in keys]
         if recovery is not None:
             keys.append(recovery)
-        known = self.state.recipient() or (recovery.recipient if recovery is not None else None)
-        if known is None:
-            self._required_recipient()
-        else:
-            recipients.append(known)
+        given = recovery.recipient if recovery is not None else None
+        recipients.append(self._recipient() or given or self._required_recipient())
         return KeySealer(recipients, keys)
 
     def _restore(
@@ -506,7 +514,7 @@ class Backups:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        lock = FileLock(self._home.data / "backup.lock")
+        lock = self._database.lock("backup")
         with lock.holding(timeout=WAIT, doing="working on the backups"):
             yield
 

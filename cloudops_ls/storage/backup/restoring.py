@@ -88,6 +88,7 @@ class Restorer:
             else:
                 added = self._merge(connection)
             self._raise_counters(connection)
+            _continue_numbers(connection)
             entries = (_entry(row) for rows in self._aside.rows(_table(AuditRow)) for row in rows)
             added["audit"] = transaction.adopt(entries)
             transaction.append(AuditEvent.RESTORED, details={"backup": name, "mode": mode.value})
@@ -241,6 +242,18 @@ def _refuse_while_running(connection: Connection) -> None:
                 "A command is running, and replacing the store would lose its record",
                 fix="Wait for its end or cancel it, or merge instead",
             )
+
+
+def _continue_numbers(connection: Connection) -> None:
+    """Have PostgreSQL number new rows after the restored ones; SQLite does so by itself."""
+    if connection.dialect.name != "postgresql":
+        return
+    for table in (MessageRow, ExecutionOutputRow, ResourceChangeRow):
+        seq = _table(table).c.seq
+        last = connection.execute(select(func.max(seq))).scalar()
+        if last is not None:
+            sequence = func.pg_get_serial_sequence(table.__tablename__, "seq")
+            connection.execute(select(func.setval(sequence, last)))
 
 
 def _table(row: type[Base]) -> Table:

@@ -64,6 +64,11 @@ def service(home: Home, plan: BackupPlan, recovery: RecoveryKey) -> Iterator[Sto
 
 
 @pytest.fixture
+def database_url() -> None:
+    """Every test has its own encrypted file; those of PostgreSQL say so."""
+
+
+@pytest.fixture
 def another_machine(tmp_path: Path, plan: BackupPlan) -> Iterator[Callable[[], StorageService]]:
     """Opens new empty stores that know the bucket and nothing else."""
     opened: list[StorageService] = []

@@ -10,6 +10,7 @@ from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.storage.backup.restoring import OWN_WAY, RestoreMode
 from cloudops_ls.storage.backup.streams import LEFT_OUT
 from cloudops_ls.storage.recovery_key import RecoveryKey
+from cloudops_ls.storage.service import StorageService
 from cloudops_ls.storage.tables import Base
 from tests.storage.samples import resource
 
@@ -18,7 +19,9 @@ from .contents import fill, restored_record, run, say, written_down
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cloudops_ls.storage.service import StorageService
+    from cloudops_ls.home import Home
+    from cloudops_ls.storage.backups import BackupPlan
+    from tests.storage.postgres_server import PostgresServer
 
 
 def keys(client: Any, bucket: str) -> list[str]:
@@ -217,3 +220,33 @@ def test_somebody_decided_how_every_table_is_merged() -> None:
                 f"{table.name} is numbered by each store for itself: say in "
                 "storage.backup.restoring how its rows are merged"
             )
+
+
+def test_from_postgresql_into_a_file_and_back(
+    home: Home,
+    plan: BackupPlan,
+    recovery: RecoveryKey,
+    postgres: PostgresServer,
+    another_machine: Callable[[], StorageService],
+) -> None:
+    other = another_machine()
+    stores = []
+    for _ in range(2):
+        url = postgres.new_database()
+        stores.append(StorageService.open(home, database_url=url, backup=lambda: plan))
+    first, second = stores
+    with first, second:
+        first.backup.state.keep_recipient(recovery.recipient)
+        fill(first)
+        first.backup.backup_to_s3()
+        other.backup.restore_from_s3("latest", RestoreMode.REPLACE, recovery=recovery)
+        assert other.chat.get_history("svc-thread-0") == first.chat.get_history("svc-thread-0")
+        again = other.backup.backup_to_s3()
+        assert again.manifest.parts["chat_history"].rows["messages"] == 12
+        second.backup.restore_from_s3(again.name, RestoreMode.REPLACE, recovery=recovery)
+        assert second.estate.get_by_type("rds_instance") == first.estate.get_by_type("rds_instance")
+        # New rows are numbered after the restored ones.
+        said = say(second, "svc-thread-0", "and on")
+        run(second, "svc-thread-0", "output")
+        assert second.chat.get_history("svc-thread-0")[-1] == said
+        assert second.audit.verify().broken is None
