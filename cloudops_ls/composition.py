@@ -202,7 +202,12 @@ def worker_service(
         keychain=Keychain(home.keychain_register),
         organization_role=settings.estate.organization_role,
     )
-    storage = StorageService.open(home, vectors=vectors, backup=lambda: backup_plan(home, sessions))
+    storage = StorageService.open(
+        home,
+        vectors=vectors,
+        backup=lambda: backup_plan(home, sessions),
+        database_url=settings.database.url,
+    )
     scanner = Scanner(
         sessions,
         catalog,

@@ -88,7 +88,7 @@ async def trigger_sync(session: Session, sync: TriggerSync) -> dict[str, Any]:
     await session.configure_sync()
     async with WorkDone(session, f"Synchronising AWS ({sync.kind})") as work:
         work.report("Connecting to the background process")
-        with session.watching_scan(lambda progress: _report(work, progress)):
+        with session.watching(wire.SCAN_PROGRESS, lambda progress: _report(work, progress)):
             try:
                 result = await work.run(session.worker.request(wire.SYNC, {"kind": sync.kind}))
             except WorkCancelled:
