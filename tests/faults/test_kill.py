@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .executor_workload import ExecutorWorkload
 from .harness import Tally, campaign, points
 from .store_workloads import ChatWorkload, ExecutionWorkload, SyncWorkload
 
@@ -20,7 +21,12 @@ pytestmark = pytest.mark.timeout(1800)
 
 @pytest.mark.parametrize(
     ("workload", "share"),
-    [(SyncWorkload(), 40), (ChatWorkload(), 25), (ExecutionWorkload(), 25)],
+    [
+        (SyncWorkload(), 40),
+        (ChatWorkload(), 25),
+        (ExecutionWorkload(), 25),
+        (ExecutorWorkload(), 100),
+    ],
     ids=lambda value: getattr(value, "name", None),
 )
 def test_nothing_acknowledged_is_lost(
