@@ -180,6 +180,7 @@ def worker_service(
     from cloudops_ls.storage.estate_index import VectorSettings
     from cloudops_ls.storage.service import StorageService
     from cloudops_ls.storage.vectors.engines import Engine
+    from cloudops_ls.worker.accounts_part import AccountsPart
     from cloudops_ls.worker.backup_part import BackupPart
     from cloudops_ls.worker.commands_part import CommandsPart
     from cloudops_ls.worker.estate_part import EstatePart
@@ -198,8 +199,9 @@ def worker_service(
     vectors = VectorSettings(
         engine=Engine(settings.search.engine.value), model=settings.search.model, words=words
     )
+    keychain = Keychain(home.keychain_register)
     sessions = SessionFactory(
-        keychain=Keychain(home.keychain_register),
+        keychain=keychain,
         organization_role=settings.estate.organization_role,
     )
     storage = StorageService.open(
@@ -229,6 +231,7 @@ def worker_service(
         storage,
         [
             index,
+            AccountsPart(storage, sessions, keychain),
             EstatePart(storage, scanner, notify),
             SyncPart(
                 storage,

@@ -76,6 +76,12 @@ class MfaSessions:
         self._lock = threading.Lock()
         self._sessions: dict[tuple[str, str], MfaSession] = {}
 
+    @property
+    def open(self) -> bool:
+        """Whether any session can still be used."""
+        with self._lock:
+            return any(not session.over for session in self._sessions.values())
+
     def get(self, door: MfaDoor) -> MfaSession | None:
         """Return the session behind a door, over or not."""
         with self._lock:

@@ -17,7 +17,15 @@ import botocore.session
 from botocore import exceptions as sdk
 from botocore.config import Config
 
-from cloudops_ls.aws.config_files import Additions, Keys, ProfileProblem, file_paths
+from cloudops_ls.aws.config_files import (
+    CREDENTIAL_OPTIONS,
+    Additions,
+    Keys,
+    ProfileProblem,
+    file_paths,
+    load,
+    usable,
+)
 from cloudops_ls.aws.errors import ProfileUnusable, SignInNeeded, translate
 from cloudops_ls.aws.mfa import (
     SESSION_SECONDS,
@@ -202,6 +210,11 @@ class SessionFactory:
         with self._lock:
             return door_of(self._listing_with(profile), profile)
 
+    def listing_with(self, profile: str) -> ProfileListing:
+        """Return the profiles as the files have them, and a member profile asked for."""
+        with self._lock:
+            return self._listing_with(profile)
+
     def forget_sessions(self) -> None:
         """Drop sessions and clients, so that what was signed in to meanwhile counts."""
         with self._lock:
@@ -358,13 +371,17 @@ class SessionFactory:
         # The partition is the parent's: organizations do not cross it.
         prefix = next((one for one in _PARTITIONS if (parent.region or "").startswith(one)), "")
         partition = _PARTITIONS.get(prefix, "aws")
+        kept = usable(load(None, self._additions)).get(source, {})
         settings = {
+            **{
+                name: value
+                for name, value in kept.items()
+                if name not in CREDENTIAL_OPTIONS and "\n" not in value
+            },
             "role_arn": f"arn:{partition}:iam::{account_id}:role/{self._organization_role}",
             "source_profile": source,
             "role_session_name": "cloudops-ls",
         }
-        if parent.region:
-            settings["region"] = parent.region
         self._members[profile] = settings
         return read_profiles(additions=self._additions | Additions(settings={profile: settings}))
 

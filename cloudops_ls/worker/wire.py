@@ -35,6 +35,14 @@ SCAN_STATUS = "estate/scanStatus"
 SYNC = "estate/sync"
 SYNC_STATUS = "estate/syncStatus"
 CONFIGURE_SYNC = "estate/configureSync"
+PROFILES = "accounts/profiles"
+CREDENTIALS = "accounts/credentials"
+SIGN_IN_BEGIN = "accounts/signInBegin"
+SIGN_IN_FINISH = "accounts/signInFinish"
+SIGN_IN_CANCEL = "accounts/signInCancel"
+SIGN_OUT = "accounts/signOut"
+KEYCHAIN_COPY = "accounts/keychainCopy"
+KEYCHAIN_FORGET = "accounts/keychainForget"
 SEARCH = "estate/search"
 REFRESH = "estate/refresh"
 CHECK = "commands/check"
@@ -66,6 +74,8 @@ BACKUP_METHODS = (
 SERVICE_METHODS = (
     *(HEALTH, SCAN, CANCEL_SCAN, SCAN_STATUS),
     *(SYNC, SYNC_STATUS, CONFIGURE_SYNC),
+    *(PROFILES, CREDENTIALS, SIGN_IN_BEGIN, SIGN_IN_FINISH, SIGN_IN_CANCEL),
+    *(SIGN_OUT, KEYCHAIN_COPY, KEYCHAIN_FORGET),
     *(SEARCH, REFRESH),
     *(CHECK, DIAGNOSE, IMPACT),
     *BACKUP_METHODS,
