@@ -29,18 +29,23 @@ def run() -> None:
         demo,
         estate,
         executions,
+        history,
         key,
         search,
     )
 
-    estate.register(app)
-    search.register(app)
-    executions.register(app)
-    audit.register(app)
-    conformance.register(app)
-    key.register(app)
-    backup.register(app)
-    demo.register(app)
+    for group in (
+        estate,
+        search,
+        history,
+        executions,
+        audit,
+        key,
+        backup,
+        conformance,
+        demo,
+    ):
+        group.register(app)
     try:
         app()
     except CloudOpsError as error:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cloudops_ls.assistant.transcript import TranscriptFormat
 from cloudops_ls.errors import CloudOpsError
 
 if TYPE_CHECKING:
@@ -125,6 +126,53 @@ class CopyCommand(_Arguments):
     """The text of a command."""
 
     text: str
+
+
+class CreateConversation(_Arguments):
+    """A new conversation."""
+
+    uri: str | None = None
+    """The runbook that it will be continued in."""
+    title: str = Field(default="", max_length=200)
+
+
+class Conversations(_Arguments):
+    """Which conversations, the most recently used first."""
+
+    query: str = ""
+    """Words that were said in them."""
+    label: str | None = None
+    limit: int = Field(default=50, ge=1, le=1_000)
+
+
+class OneConversation(_Arguments):
+    """One conversation."""
+
+    id: str = Field(min_length=1, max_length=128)
+
+
+class ConversationMessages(OneConversation):
+    """The last messages of a conversation."""
+
+    limit: int = Field(default=100, ge=1, le=10_000)
+
+
+class RenameConversation(OneConversation):
+    """Another title."""
+
+    title: str = Field(min_length=1, max_length=200)
+
+
+class LabelConversation(OneConversation):
+    """The labels that it shall have."""
+
+    labels: tuple[str, ...] = Field(max_length=100)
+
+
+class ExportConversation(OneConversation):
+    """A conversation as a document."""
+
+    format: TranscriptFormat = TranscriptFormat.MARKDOWN
 
 
 A = TypeVar("A", bound=_Arguments)

@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import getpass
-import re
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
 from cloudops_ls.assistant.base import AssistantBadReply, FinalReply, TextDelta
-from cloudops_ls.assistant.protocol import UserContext
+from cloudops_ls.assistant.protocol import MAX_TEXT, InformationReply, UserContext
 from cloudops_ls.assistant.request import NamedResource, RequestBuilder
 from cloudops_ls.errors import CloudOpsError
-from cloudops_ls.lsp.kept_reply import KeptReply, known_digests
+from cloudops_ls.lsp.kept_reply import KeptReply
 from cloudops_ls.lsp.progress import WorkCancelled, WorkDone
 from cloudops_ls.lsp.replying import ReplyWriter
+from cloudops_ls.lsp.thread import thread_of
 from cloudops_ls.runbook.mentions import find_mentions
 from cloudops_ls.runbook.text import Span
-from cloudops_ls.storage.records import SearchHit, new_id
+from cloudops_ls.storage.records import SearchHit
 from cloudops_ls.worker import wire
 
 if TYPE_CHECKING:
-    from cloudops_ls.assistant.base import Assistant
-    from cloudops_ls.assistant.protocol import AssistantRequest, Reply
+    from cloudops_ls.assistant.protocol import AssistantRequest
     from cloudops_ls.lsp.arguments import Place
     from cloudops_ls.lsp.documents import RunbookDocument
     from cloudops_ls.lsp.session import Session
+    from cloudops_ls.lsp.thread import Thread
     from cloudops_ls.runbook.model import UserTurn
-    from cloudops_ls.storage.records import Message
 
-_CONVERSATION_ID = re.compile(r"[\w-]{1,64}")
 _CANDIDATES = 10
 _PREVIEW = 80
+_CUT = "\n\n*(Cut here: the question was cancelled.)*"
 
 
 async def send_paragraph(session: Session, place: Place) -> dict[str, Any]:
@@ -56,43 +55,30 @@ async def send_paragraph(session: Session, place: Place) -> dict[str, Any]:
             "There is no paragraph at the cursor",
             fix="Put the cursor into a paragraph, list or table of the runbook",
         )
-    conversation = _conversation(session, document)
-    history = await session.stored(lambda store: store.chat.get_history(conversation))
-    prompt = _prompt(document, turn, known_digests(history))
-    writer = ReplyWriter(session, document, turn, conversation, history)
+    thread = await thread_of(session, document)
+    prompt = _prompt(document, turn, thread.digests)
+    writer = ReplyWriter(session, document, turn, thread)
     if not await writer.may_replace():
         return {"status": "cancelled"}
-    kept = session.kept_replies.get((conversation, prompt))
+    kept = session.kept_replies.get((thread.id, prompt))
     if kept is not None:
         return await writer.write(kept)
+    question = _Question(session, document, turn, prompt, thread)
     async with WorkDone(session, "Asking CloudOps") as work:
+        cut = False
         try:
-            request, reply = await work.run(
-                _ask(session, document, turn, prompt, conversation, history, work)
-            )
+            answer = await work.run(question.ask(work))
         except WorkCancelled:
-            work.finish("Cancelled")
-            return {"status": "cancelled"}
-        answer = KeptReply.of(prompt, request, reply)
-        await session.stored(lambda store: answer.store(store.chat, conversation))
-        session.kept_replies[conversation, prompt] = answer
+            partial = question.cut()
+            if partial is None:
+                work.finish("Cancelled")
+                return {"status": "cancelled"}
+            cut, answer = True, partial
+        await session.stored(lambda store: answer.store(store.chat, thread.id))
+        session.kept_replies[thread.id, prompt] = answer
         outcome = await writer.write(answer)
         work.finish("Answered" if outcome["status"] == "answered" else "Answer kept")
-        return outcome
-
-
-def _conversation(session: Session, document: RunbookDocument) -> str:
-    """Return the file's conversation, or a new one that goes into it with the answer."""
-    known = session.conversation_of(document)
-    if known is None:
-        known = session.conversations[document.uri] = new_id()
-    elif not _CONVERSATION_ID.fullmatch(known):
-        raise CloudOpsError(
-            "The conversation id in the front matter is damaged",
-            where="conversation:",
-            fix="Put the old id back, or remove the line to begin a new conversation",
-        )
-    return known
+        return {**outcome, "status": "cancelled"} if cut else outcome
 
 
 def _prompt(document: RunbookDocument, turn: UserTurn, ours: frozenset[str]) -> str:
@@ -107,47 +93,64 @@ def _prompt(document: RunbookDocument, turn: UserTurn, ours: frozenset[str]) -> 
     return "\n\n".join(part for part in parts if part)
 
 
-async def _ask(
-    session: Session,
-    document: RunbookDocument,
-    turn: UserTurn,
-    prompt: str,
-    conversation: str,
-    history: list[Message],
-    work: WorkDone,
-) -> tuple[AssistantRequest, Reply]:
-    work.report("Looking up what the paragraph names")
-    storage = await session.storage()
-    builder = RequestBuilder(
-        storage.estate.get_resource,
-        lambda query: _search(session, query),
-        session.estate.account,
-        history_tokens=session.settings.assistant.history_tokens,
-        executor=session.store_thread,
-    )
-    request = await builder.build(
-        prompt,
-        _named(session, document, turn),
-        history,
-        _user_context(session, document),
-        conversation_id=conversation,
-    )
-    assistant = await session.assistant()
-    work.report(f"Waiting for the answer; {len(request.identified_resources)} resources sent along")
-    return request, await _reply(assistant, request, work)
+class _Question:
+    """One prompt on its way to the assistant, and what has come back so far."""
 
+    def __init__(
+        self,
+        session: Session,
+        document: RunbookDocument,
+        turn: UserTurn,
+        prompt: str,
+        thread: Thread,
+    ) -> None:
+        self._session = session
+        self._document = document
+        self._turn = turn
+        self._prompt = prompt
+        self._thread = thread
+        self._request: AssistantRequest | None = None
+        self._so_far = ""
 
-async def _reply(assistant: Assistant, request: AssistantRequest, work: WorkDone) -> Reply:
-    so_far = ""
-    async with aclosing(assistant.reply(request)) as events:
-        async for event in events:
-            match event:
-                case TextDelta(text=text):
-                    so_far = (so_far + text)[-_PREVIEW:]
-                    work.report(" ".join(so_far.split()))
-                case FinalReply(reply=reply):
-                    return reply
-    raise AssistantBadReply("The assistant ended without a reply", fix="Ask again")
+    async def ask(self, work: WorkDone) -> KeptReply:
+        """Build the request, send it, and return the answer."""
+        session = self._session
+        work.report("Looking up what the paragraph names")
+        storage = await session.storage()
+        builder = RequestBuilder(
+            storage.estate.get_resource,
+            lambda query: _search(session, query),
+            session.estate.account,
+            history_tokens=session.settings.assistant.history_tokens,
+            executor=session.store_thread,
+        )
+        request = self._request = await builder.build(
+            self._prompt,
+            _named(session, self._document, self._turn),
+            self._thread.history,
+            _user_context(session, self._document),
+            conversation_id=self._thread.id,
+        )
+        assistant = await session.assistant()
+        count = len(request.identified_resources)
+        work.report(f"Waiting for the answer; {count} resources sent along")
+        async with aclosing(assistant.reply(request)) as events:
+            async for event in events:
+                match event:
+                    case TextDelta(text=text):
+                        self._so_far = (self._so_far + text)[:MAX_TEXT]
+                        work.report(" ".join(self._so_far[-_PREVIEW:].split()))
+                    case FinalReply(reply=reply):
+                        return KeptReply.of(self._prompt, request, reply)
+        raise AssistantBadReply("The assistant ended without a reply", fix="Ask again")
+
+    def cut(self) -> KeptReply | None:
+        """Return what had arrived when it was cancelled, marked as cut; None for nothing."""
+        said = self._so_far.strip()
+        if self._request is None or not said:
+            return None
+        reply = InformationReply(text=f"{said[: MAX_TEXT - len(_CUT)]}{_CUT}")
+        return KeptReply.of(self._prompt, self._request, reply)
 
 
 def _named(session: Session, document: RunbookDocument, turn: UserTurn) -> list[NamedResource]:

@@ -9,16 +9,17 @@ from lsprotocol import types
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.lsp.editing import Written, write
 from cloudops_ls.lsp.guard import ask, show
-from cloudops_ls.lsp.kept_reply import KeptReply, known_digests
+from cloudops_ls.lsp.thread import remember_file
 from cloudops_ls.runbook.edits import NoPlace, insert_reply, replace_reply, set_front_matter
 from cloudops_ls.runbook.reply import ReplyText, reply_digests
 
 if TYPE_CHECKING:
     from cloudops_ls.lsp.documents import RunbookDocument
+    from cloudops_ls.lsp.kept_reply import KeptReply
     from cloudops_ls.lsp.session import Session
+    from cloudops_ls.lsp.thread import Thread
     from cloudops_ls.runbook.model import AssistantTurn, UserTurn
     from cloudops_ls.runbook.text import TextEdit
-    from cloudops_ls.storage.records import Message
 
 _REPLACE = "Replace the answer"
 
@@ -32,10 +33,9 @@ class ReplyWriter:
         Where.
     turn
         The turn that is asked.
-    conversation
-        Written into the front matter with the first answer.
-    history
-        The conversation so far; tells which answers are ours to replace.
+    thread
+        Its id is written into the front matter with the first answer; its digests tell which
+        answers are ours to replace.
     """
 
     def __init__(
@@ -43,14 +43,13 @@ class ReplyWriter:
         session: Session,
         document: RunbookDocument,
         turn: UserTurn,
-        conversation: str,
-        history: list[Message],
+        thread: Thread,
     ) -> None:
         self._session = session
         self._document = document
-        self._conversation = conversation
+        self._thread = thread
         self._anchor = document.anchor(turn.span)
-        self._owned = known_digests(history)
+        self._owned = thread.digests
 
     async def may_replace(self) -> bool:
         """Ask before an answer is replaced of which a command has run."""
@@ -84,7 +83,8 @@ class ReplyWriter:
                 fix="Mend that and ask again; the answer is kept and is not asked for twice",
             ) from None
         if written is Written.DONE:
-            self._session.kept_replies.pop((self._conversation, reply.prompt), None)
+            self._session.kept_replies.pop((self._thread.id, reply.prompt), None)
+            await remember_file(self._session, self._document, self._thread)
             return {"status": "answered", "kind": reply.kind}
         reason = {
             Written.NO_PLACE: "its paragraph is gone or the file was closed",
@@ -120,6 +120,8 @@ class ReplyWriter:
         ):
             edits.append(replace_reply(runbook, existing, reply, self._owned))
         matter = runbook.front_matter
-        if matter is None or not matter.values.get("conversation"):
-            edits.append(set_front_matter(runbook, "conversation", self._conversation))
+        named = (matter.values.get("conversation") if matter is not None else None) or None
+        # An id that the user has put there meanwhile is left alone.
+        if named is None or (self._thread.copied and named == self._thread.named):
+            edits.append(set_front_matter(runbook, "conversation", self._thread.id))
         return edits

@@ -85,8 +85,8 @@ class Session:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.estate = EstateView(dependencies, self.stored)
         self._watchers: list[tuple[str, Callable[[dict[str, Any]], None]]] = []
-        self.conversations: dict[str, str] = {}
-        """Ids given to conversations that are not in their file yet, by URI."""
+        self.conversations: dict[tuple[str, str | None], str] = {}
+        """Ids of conversations that are not in their file yet, by URI and the id that is there."""
         self.kept_replies: dict[tuple[str, str], KeptReply] = {}
         """Answers whose place in the file was gone, by conversation and prompt."""
         self.diagnoser = Diagnoser(self)
@@ -163,7 +163,7 @@ class Session:
         """Return the id of a file's conversation, None when it has none yet."""
         matter = document.runbook.front_matter
         named = matter.values.get("conversation") if matter is not None else None
-        return named or self.conversations.get(document.uri)
+        return named or self.conversations.get((document.uri, None))
 
     def require_document(self, uri: str) -> RunbookDocument:
         """Return the open runbook at ``uri``.

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, or_, select, update
 
+from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.storage.records import Conversation, Message, Role, now
 from cloudops_ls.storage.tables import ConversationRow, MessageRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from pydantic import JsonValue
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 TITLE_LENGTH = 80
 """Characters of the first prompt that become a conversation's title."""
+LABEL_LENGTH = 64
 
 
 class ChatStorage:
@@ -84,9 +86,31 @@ class ChatStorage:
         """Return the ids of all conversations, the most recently used first."""
         return [conversation.id for conversation in self.conversations()]
 
-    def conversations(self, limit: int | None = None) -> list[Conversation]:
-        """Return conversations, the most recently used first."""
-        return self._conversations(_by_use(select(ConversationRow)).limit(limit))
+    def conversations(
+        self, limit: int | None = None, *, label: str | None = None
+    ) -> list[Conversation]:
+        """Return conversations, the most recently used first, of one ``label`` if it is given."""
+        if label is None:
+            return self._conversations(_by_use(select(ConversationRow)).limit(limit))
+        # JSON is queried differently by every database; a user has hundreds of these, not millions.
+        everything = self._conversations(_by_use(select(ConversationRow)))
+        return [one for one in everything if label in one.labels][:limit]
+
+    def label(self, context_id: str, labels: Iterable[str]) -> Conversation:
+        """Give a conversation exactly these labels.
+
+        Raises
+        ------
+        CloudOpsError
+            A label is empty, longer than 64 characters, or has line ends.
+        """
+        wanted = sorted({label.strip() for label in labels})
+        for label in wanted:
+            if not label or len(label) > LABEL_LENGTH or not label.isprintable():
+                raise CloudOpsError(
+                    "A label is one line of 1 to 64 characters", fix="Choose a shorter word"
+                )
+        return self.update_context(context_id, {"labels": [*wanted]})
 
     def update_context(
         self, context_id: str, metadata: Mapping[str, JsonValue], *, title: str | None = None

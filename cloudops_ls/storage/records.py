@@ -100,6 +100,25 @@ class Conversation(Record):
     created_at: datetime
     updated_at: datetime
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    """Free for its users, but for the keys of the properties below."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels that the user gave it, sorted (key ``labels``)."""
+        stored = self.metadata.get("labels")
+        return tuple(str(label) for label in stored) if isinstance(stored, list) else ()
+
+    @property
+    def file(self) -> str | None:
+        """URI of the runbook that it was last continued in (key ``file``)."""
+        stored = self.metadata.get("file")
+        return stored if isinstance(stored, str) else None
+
+    @property
+    def copied_from(self) -> str | None:
+        """Conversation of the runbook that this one's was copied from (key ``copied_from``)."""
+        stored = self.metadata.get("copied_from")
+        return stored if isinstance(stored, str) else None
 
 
 class Message(Record):

@@ -72,7 +72,7 @@ def cloudops(environment: dict[str, str]) -> Callable[..., subprocess.CompletedP
             env={name: value for name, value in changed.items() if value is not None},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
 
     return run

@@ -240,14 +240,31 @@ async def test_an_answer_without_a_place_is_kept_and_written_when_asked_again(
 async def test_cancelling_leaves_the_file_and_closes_the_connection(
     remote: Editor, server: CloudOpsTestServer
 ) -> None:
-    server.script(Answer(deltas=("Well",), hang=True))
+    server.script(Answer(hang=True))
     buffer = remote.open(QUESTION)
     asking = asyncio.create_task(remote.ask(buffer, "Stop"))
     await remote.until(lambda: bool(server.requests), "the request arrived")
     remote.cancel_work()
-    assert await asyncio.wait_for(asking, 10) == {"status": "cancelled"}
+    assert await asyncio.wait_for(asking, 60) == {"status": "cancelled"}
     assert buffer.text == QUESTION
     assert server.client_left.wait(5)
+
+
+async def test_cancelling_keeps_what_has_arrived_marked_as_cut(
+    remote: Editor, server: CloudOpsTestServer
+) -> None:
+    server.script(Answer(deltas=("It is `available`, ", "and"), hang=True))
+    buffer = remote.open(QUESTION)
+    asking = asyncio.create_task(remote.ask(buffer, "Stop"))
+    await remote.until(lambda: "available`, and" in remote.progress(), "the text arrived")
+    remote.cancel_work()
+    outcome = await asyncio.wait_for(asking, 60)
+    assert outcome == {"status": "cancelled", "kind": "information"}
+    assert "> **CloudOps:** It is `available`, and\n>\n> *(Cut here" in buffer.text
+    # It is an answer like any other: asking again replaces it.
+    server.script(Answer(reply=INFORMATION))
+    await remote.ask(buffer, "Stop")
+    assert "Cut here" not in buffer.text
 
 
 async def test_nothing_to_ask_is_said(editor: Editor) -> None:
