@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions, signature
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.estate.catalog.model import LIST_FIELDS
@@ -56,6 +57,8 @@ class ItemMapper:
         self._engine_version = _compiled(kind.engine_version)
         self._tags = _compiled(kind.tags)
         self._metadata = {name: _compiled(text) for name, text in kind.metadata.items()}
+        self._used = sorted(kind.item_fields & self._metadata.keys())
+        self._needs_name = "name" in kind.item_fields
         self._constraints = {name: _compiled(text) for name, text in kind.constraints.items()}
 
     def values(self, item: object, context: MappingContext) -> dict[str, str]:
@@ -66,11 +69,22 @@ class ItemMapper:
             "region": context.region,
             "partition": context.partition,
         }
+        values["rooted"] = rooted(values["identifier"])
+        for field in self._used:
+            values[field] = _text(_search(self._metadata[field], item)) or ""
+        if self._needs_name:
+            values["name"] = self._name_of(item) or values["identifier"]
         if self._arn is not None:
             values["arn"] = _text(_search(self._arn, item)) or ""
         else:
             values["arn"] = self.kind.arn.format_map(values)
         return values
+
+    def _name_of(self, item: object) -> str | None:
+        name = _text(_search(self._name, item))
+        if name and self.kind.name_after:
+            name = name.rpartition(self.kind.name_after)[2]
+        return name
 
     def resource(
         self, item: object, context: MappingContext, tags: Mapping[str, str] | None = None
@@ -96,16 +110,13 @@ class ItemMapper:
                 where=self.kind.service,
             )
         all_tags = {**tag_map(_search(self._tags, item)), **(tags or {})}
-        name = _text(_search(self._name, item))
-        if name and self.kind.name_after:
-            name = name.rpartition(self.kind.name_after)[2]
         return Resource(
             resource_type=self.kind.name,
             identifier=values["identifier"],
             account_id=context.account_id,
             region=context.region,
             arn=values["arn"],
-            name=name or all_tags.get("Name", "").strip() or values["identifier"],
+            name=self._name_of(item) or all_tags.get("Name", "").strip() or values["identifier"],
             state=_text(_search(self._state, item)),
             engine=_text(_search(self._engine, item)),
             engine_version=_text(_search(self._engine_version, item)),
@@ -155,8 +166,11 @@ def rendered(params: Mapping[str, JsonValue], batch: list[dict[str, str]]) -> di
 
 def template_values(resource: Resource) -> dict[str, str]:
     """Return the template fields of a stored resource, for describe calls and commands."""
+    facts = resource.metadata.items()
     return {
+        **{name: str(value) for name, value in facts if isinstance(value, str | int | float)},
         "identifier": resource.identifier,
+        "rooted": rooted(resource.identifier),
         "name": resource.name,
         "arn": resource.arn,
         "account_id": resource.account_id,
@@ -197,6 +211,39 @@ def plain(value: Any) -> JsonValue:
     return None
 
 
+def rooted(identifier: str) -> str:
+    """Return a path with exactly one slash before it."""
+    return f"/{identifier.removeprefix('/')}"
+
+
+class _CatalogFunctions(Functions):  # type: ignore[misc]
+    """What the catalog's expressions may call beside JMESPath's own functions."""
+
+    @signature({"types": ["string"]}, {"types": ["string"]})  # type: ignore[untyped-decorator]
+    def _func_tail(self, text: str, separator: str) -> str:
+        """What follows the last separator."""
+        return text.rpartition(separator)[2]
+
+    @signature({"types": ["string"]}, {"types": ["string"]})  # type: ignore[untyped-decorator]
+    def _func_trimmed(self, text: str, ending: str) -> str:
+        """The text without an ending."""
+        return text.removesuffix(ending)
+
+
+_OPTIONS = jmespath.Options(custom_functions=_CatalogFunctions())
+
+
+class _Path:
+    """A JMESPath expression with the catalog's functions."""
+
+    def __init__(self, path: str) -> None:
+        self._parsed = jmespath.compile(path)
+
+    def search(self, item: object) -> Any:
+        """Return what the expression finds."""
+        return self._parsed.search(item, _OPTIONS)
+
+
 class _Fields:
     """A path of plain fields, which is what most expressions are; ten times as fast as JMESPath."""
 
@@ -215,7 +262,7 @@ class _Fields:
 def _compiled(expression: str | None) -> Any:
     if expression is None:
         return None
-    return _Fields(expression) if _PLAIN.fullmatch(expression) else jmespath.compile(expression)
+    return _Fields(expression) if _PLAIN.fullmatch(expression) else _Path(expression)
 
 
 def _search(expression: Any, item: object) -> Any:

@@ -12,6 +12,7 @@ import jmespath
 from botocore import xform_name
 
 from cloudops_ls.aws.errors import ResourceMissing, error_code, translate
+from cloudops_ls.estate.catalog.model import PARENT
 from cloudops_ls.estate.mapping import ItemMapper, MappingContext, rendered, tag_map
 from cloudops_ls.estate.mapping import template_values as values_of
 
@@ -87,8 +88,8 @@ class TypeReader:
         Stopped
             ``stopped`` said so between two calls.
         """
-        for page in self._pages(place):
-            items = iter(self._listed.search(page) or ())
+        for listed in self._listings(place, stopped):
+            items = iter(listed)
             while chunk := list(islice(items, BATCH)):
                 _check(stopped)
                 if self.kind.describe.detail:
@@ -112,25 +113,79 @@ class TypeReader:
                 return None if self._mapper.is_gone(found) else found
         return None
 
-    def _pages(self, place: Place) -> Iterator[Mapping[str, Any]]:
+    def raw(self, place: Place, stopped: Callable[[], bool]) -> Iterator[Any]:
+        """Yield the raw items of the list call alone.
+
+        Raises
+        ------
+        CloudOpsError
+            AWS failed; what was yielded before is good, but it is not all there is.
+        Stopped
+            ``stopped`` said so between two calls.
+        """
+        for items in self._listings(place, stopped):
+            yield from items
+
+    def _listings(self, place: Place, stopped: Callable[[], bool]) -> Iterator[list[Any]]:
+        """Yield raw items, page by page; parent by parent for a type that is listed so."""
+        if self.kind.for_each is None:
+            for page in self._pages(place, {}):
+                yield self._items(page, {})
+                _check(stopped)
+            return
+        for_each = self.kind.for_each
+        mapper = ItemMapper(for_each.parent)
+        parents = (
+            {for_each.field: mapper.values(item, place.context)[for_each.by]}
+            for item in TypeReader(self._sessions, mapper, self._pool).raw(place, stopped)
+        )
+        yield from self._side_by_side(lambda parent: self._of(place, parent), parents, stopped)
+
+    def _of(self, place: Place, parent: dict[str, str]) -> list[Any]:
+        """Return all raw items of one parent; none when it is gone meanwhile."""
+        items: list[Any] = []
+        try:
+            for page in self._pages(place, parent):
+                items += self._items(page, parent)
+        except ResourceMissing:
+            return []
+        return items
+
+    def _items(self, page: Mapping[str, Any], parent: dict[str, str]) -> list[Any]:
+        items = [item for item in self._listed.search(page) or () if item is not None]
+        added = {name: text.format_map(parent) for name, text in self.kind.list.add.items()}
+        added |= {PARENT: value for value in parent.values()}
+        if added:
+            items = [{**item, **added} for item in items]
+        return items
+
+    def _pages(self, place: Place, parent: dict[str, str]) -> Iterator[Mapping[str, Any]]:
         call = self.kind.list
         values = {
-            "region": place.endpoint_region,
+            **parent,
+            "region": self._region(place),
             "account_id": place.context.account_id,
             "partition": place.context.partition,
         }
+        missing = call.missing
+        if self.kind.for_each is not None:
+            missing += self.kind.for_each.parent.describe.missing
         params = rendered(call.params, [values])
         client = self._client(place)
         method = xform_name(call.operation)
         if client.can_paginate(method):
             pages = iter(client.get_paginator(method).paginate(**params))
-            while True:
-                page = self._guarded(place, call.operation, lambda: next(pages, None))
-                if page is None:
-                    return
+            while (
+                page := self._guarded(place, call.operation, lambda: next(pages, None), missing)
+            ) is not None:
                 yield page
-        else:
-            yield self._call(place, call.operation, params)
+            return
+        while True:
+            page = self._call(place, call.operation, params, missing)
+            yield page
+            if call.token is None or not page.get(call.token):
+                return
+            params = {**params, call.token: page[call.token]}
 
     def _detailed(self, place: Place, listed: list[Any], stopped: Callable[[], bool]) -> list[Any]:
         known = [self._mapper.values(item, place.context) for item in listed]
@@ -148,8 +203,10 @@ class TypeReader:
         except ResourceMissing:
             return []
         items = [item for item in self._described.search(answer) or () if item is not None]
-        if call.add:
-            added = {name: text.format_map(batch[0]) for name, text in call.add.items()}
+        added = {name: text.format_map(batch[0]) for name, text in call.add.items()}
+        if self.kind.for_each is not None:
+            added[PARENT] = batch[0][self.kind.for_each.field]
+        if added:
             items = [{**item, **added} for item in items]
         return items
 
@@ -214,7 +271,10 @@ class TypeReader:
                 future.cancel()
 
     def _client(self, place: Place) -> Any:
-        return self._sessions.client(place.profile, self.kind.service, place.endpoint_region)
+        return self._sessions.client(place.profile, self.kind.service, self._region(place))
+
+    def _region(self, place: Place) -> str:
+        return self.kind.endpoint_region or place.endpoint_region
 
     def _call(
         self,
@@ -247,7 +307,7 @@ class TypeReader:
                 profile=place.profile,
                 service=self.kind.service,
                 operation=operation,
-                region=place.endpoint_region,
+                region=self._region(place),
             ) from None
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudops_ls.aws.sessions import ClientSettings, SessionFactory
+from cloudops_ls.commands.parser import CommandParser
 from cloudops_ls.estate.catalog.loader import Catalog
 from cloudops_ls.estate.scanner import Scanner
 from tests.aws.answering import AnsweringServer
@@ -74,3 +75,8 @@ def silent() -> Iterator[str]:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture(scope="session")
+def parser() -> CommandParser:
+    return CommandParser()

@@ -85,11 +85,21 @@ def _visit(node: dict[str, Any], shape: Shape) -> Shape:
         case "and_expression" | "or_expression":
             sides = [_visit(child, shape) for child in children]
             return sides[0]
-        case "comparator" | "not_expression" | "function_expression":
+        case "function_expression":
+            arguments = [_visit(child, shape) for child in children]
+            return _result(node["value"], arguments)
+        case "comparator" | "not_expression":
             for child in children:
                 _visit(child, shape)
             return SCALAR
     raise PathError(f"the checker does not know {node['type']}")
+
+
+def _result(function: str, arguments: list[Shape]) -> Shape:
+    if function == "merge":
+        members = [shape.members.items() for shape in arguments]
+        return Shape("structure", dict(pair for pairs in members for pair in pairs))
+    return Shape("list", inner=SCALAR) if function == "keys" else SCALAR
 
 
 def _field(name: str, shape: Shape) -> Shape:

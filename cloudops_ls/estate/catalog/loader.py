@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import cached_property
 from importlib import resources
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from cloudops_ls.errors import CloudOpsError
-from cloudops_ls.estate.catalog.model import ResourceType
+from cloudops_ls.estate.catalog.completed import completed
+from cloudops_ls.estate.catalog.model import PARENT, ResourceType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,25 +54,8 @@ class Catalog:
     def parse(cls, texts: Mapping[str, str]) -> Catalog:
         """Build a catalog from file names and their texts; ``actions.toml`` must be among them."""
         vocabulary = _toml(VOCABULARY, texts[VOCABULARY])
-        types: dict[str, ResourceType] = {}
-        for file in sorted(texts.keys() - {VOCABULARY}):
-            content = _toml(file, texts[file])
-            for name, data in content.get("types", {}).items():
-                try:
-                    types[name] = ResourceType.model_validate(
-                        {
-                            "name": name,
-                            "service": content.get("service"),
-                            **data,
-                            "actions": _actions(data, vocabulary),
-                        }
-                    )
-                except ValidationError as error:
-                    first = error.errors()[0]
-                    place = ".".join(str(part) for part in first["loc"])
-                    raise CloudOpsError(
-                        f"The type '{name}' is damaged: {place} {first['msg']}", where=file
-                    ) from None
+        files = {file: _toml(file, texts[file]) for file in sorted(texts.keys() - {VOCABULARY})}
+        types = _Assembly(files, vocabulary).types()
         for kind in types.values():
             stray = set(kind.relations.values()) - types.keys()
             if stray:
@@ -96,6 +81,12 @@ class Catalog:
         """Return the types of one SDK service."""
         return tuple(kind for kind in self if kind.service == service)
 
+    def of_arn(self, arn: str) -> tuple[ResourceType, ...]:
+        """Return the types whose ARNs look like ``arn``, the most exact match first."""
+        service, resource = arn_parts(arn)
+        patterns = self._by_arn_service.get(service, ())
+        return tuple(kind for pattern, kind in patterns if pattern.fullmatch(resource))
+
     def called(self, word: str) -> tuple[ResourceType, ...]:
         """Return the types an operator may mean by a word, singular or plural, any case."""
         folded = word.casefold().strip()
@@ -107,6 +98,17 @@ class Catalog:
         return frozenset(self._by_word)
 
     @cached_property
+    def _by_arn_service(self) -> dict[str, list[tuple[re.Pattern[str], ResourceType]]]:
+        """Patterns of the resource part by the ARN's service, the most exact ones first."""
+        patterns: dict[str, list[tuple[re.Pattern[str], ResourceType]]] = {}
+        for kind in sorted(self, key=lambda kind: -len(kind.arn_pattern)):
+            if not kind.generic:
+                service, _, resource = kind.arn_pattern.partition(":")
+                expression = ".*".join(map(re.escape, resource.split("*")))
+                patterns.setdefault(service, []).append((re.compile(expression, re.DOTALL), kind))
+        return patterns
+
+    @cached_property
     def _by_word(self) -> dict[str, tuple[ResourceType, ...]]:
         words: dict[str, tuple[ResourceType, ...]] = {}
         for kind in self:
@@ -116,21 +118,55 @@ class Catalog:
         return words
 
 
-def _actions(data: Mapping[str, Any], vocabulary: Mapping[str, Any]) -> dict[str, Any]:
-    """Complete a type's actions by the vocabulary, and add ``describe``."""
-    describe = data.get("describe", {})
-    own = {
-        "describe": {key: describe[key] for key in ("operation", "command") if key in describe},
-        **data.get("actions", {}),
-    }
-    actions = {}
-    for name, action in own.items():
-        merged = {**vocabulary.get(name, {}), **action}
-        if merged.get("inverse") not in own:
-            # The vocabulary's inverse counts only where the type has that action too.
-            merged["inverse"] = action.get("inverse")
-        actions[name] = merged
-    return actions
+def arn_parts(arn: str) -> tuple[str, str]:
+    """Return an ARN's service and resource part; empty texts where it is no ARN."""
+    parts = arn.split(":", 5)
+    return (parts[2], parts[5]) if len(parts) == 6 and parts[0] == "arn" else ("", "")
+
+
+class _Assembly:
+    """Puts the types of parsed files together; parents before what is listed for each of them."""
+
+    def __init__(self, files: Mapping[str, dict[str, Any]], vocabulary: Mapping[str, Any]) -> None:
+        self._data = {
+            name: (file, completed(name, data, content, vocabulary))
+            for file, content in files.items()
+            for name, data in content.get("types", {}).items()
+        }
+        self._types: dict[str, ResourceType] = {}
+
+    def types(self) -> dict[str, ResourceType]:
+        return {name: self._type(name) for name in self._data}
+
+    def _type(self, name: str) -> ResourceType:
+        if name in self._types:
+            return self._types[name]
+        file, data = self._data[name]
+        try:
+            kind = ResourceType.model_validate({**data, **self._for_each(data)})
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise CloudOpsError(
+                f"The type '{name}' is damaged: {place} {first['msg']}", where=file
+            ) from None
+        self._types[name] = kind
+        return kind
+
+    def _for_each(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what ``for_each`` stands for: the parent, and a field that relates to it."""
+        for field, parent in data.get("for_each", {}).items():
+            name, _, by = parent.partition(".")
+            if name not in self._data or name == data["name"]:
+                raise CloudOpsError(
+                    f"The type '{data['name']}' is listed for each '{name}', which is no type"
+                )
+            return {
+                "for_each": {"field": field, "parent": self._type(name), "by": by},
+                "metadata": {field: PARENT, **data.get("metadata", {})},
+                "relations": {field: name, **data.get("relations", {})},
+            }
+        return {}
 
 
 def _toml(file: str, text: str) -> dict[str, Any]:
