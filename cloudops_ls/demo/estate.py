@@ -15,6 +15,25 @@ if TYPE_CHECKING:
     from cloudops_ls.demo.cloud import DemoCloud
     from cloudops_ls.demo.sites import Site
 
+TYPES = (
+    "dynamodb_table",
+    "ebs_volume",
+    "ec2_instance",
+    "ecs_cluster",
+    "iam_role",
+    "lambda_function",
+    "load_balancer",
+    "rds_cluster",
+    "rds_instance",
+    "s3_bucket",
+    "security_group",
+    "sns_topic",
+    "sqs_queue",
+    "subnet",
+    "target_group",
+    "vpc",
+)
+"""The catalog types worth listing in the stand-in AWS, which does not know all of them."""
 _TIERS = ("public", "private", "data")
 _DOORS = {"web": 443, "api": 8443, "database": 5432}
 

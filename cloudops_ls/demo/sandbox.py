@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudops_ls.demo.cloud import ACCOUNTS, PRODUCTION, DemoCloud, Region, aws_free_environment
+from cloudops_ls.demo.estate import TYPES
 from cloudops_ls.home import PRIVATE_FILE, Home
 from cloudops_ls.worker import wire
 
@@ -34,6 +35,7 @@ SETTINGS: Mapping[str, Any] = {
     "estate": {
         "profiles": [account.profile for account in ACCOUNTS],
         "regions": [region.value for region in Region],
+        "types": list(TYPES),
     },
 }
 """The demo's settings, both as the editor's and as ``config.toml``."""
@@ -45,6 +47,7 @@ region = "{PRODUCTION.region}"
 [estate]
 profiles = {json.dumps(SETTINGS["estate"]["profiles"])}
 regions = {json.dumps(SETTINGS["estate"]["regions"])}
+types = {json.dumps(SETTINGS["estate"]["types"])}
 
 [worker]
 idle_seconds = 10

@@ -221,12 +221,12 @@ class _CatalogFunctions(Functions):  # type: ignore[misc]
 
     @signature({"types": ["string"]}, {"types": ["string"]})  # type: ignore[untyped-decorator]
     def _func_tail(self, text: str, separator: str) -> str:
-        """What follows the last separator."""
+        """Return what follows the last separator."""
         return text.rpartition(separator)[2]
 
     @signature({"types": ["string"]}, {"types": ["string"]})  # type: ignore[untyped-decorator]
     def _func_trimmed(self, text: str, ending: str) -> str:
-        """The text without an ending."""
+        """Return the text without an ending."""
         return text.removesuffix(ending)
 
 

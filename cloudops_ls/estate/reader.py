@@ -154,7 +154,8 @@ class TypeReader:
     def _items(self, page: Mapping[str, Any], parent: dict[str, str]) -> list[Any]:
         items = [item for item in self._listed.search(page) or () if item is not None]
         added = {name: text.format_map(parent) for name, text in self.kind.list.add.items()}
-        added |= {PARENT: value for value in parent.values()}
+        if self.kind.for_each is not None:
+            added[PARENT] = parent[self.kind.for_each.field]
         if added:
             items = [{**item, **added} for item in items]
         return items

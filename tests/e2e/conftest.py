@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cloudops_ls.demo.cloud import PRODUCTION, DemoCloud, aws_free_environment
-from cloudops_ls.demo.estate import fill
+from cloudops_ls.demo.estate import TYPES, fill
 from cloudops_ls.home import Home
 from cloudops_ls.storage.keys import KeyRing
 from tests.e2e.editor import Editor
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
 
 PASSPHRASE = "correct horse battery staple"
 SETTINGS: dict[str, Any] = {"profile": "production", "region": "us-west-2"}
-_CONFIG = """
+_CONFIG = f"""
 [estate]
 profiles = ["production", "staging"]
 regions = ["us-west-2", "eu-west-1"]
+types = {json.dumps(TYPES)}
 
 [worker]
 idle_seconds = 2

@@ -1,4 +1,4 @@
-"""Resources of every catalog type, created in the stand-in AWS; says what it made by ARN."""
+"""Resources of many catalog types, created in the stand-in AWS; says what it made by ARN."""
 
 from __future__ import annotations
 
@@ -10,6 +10,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tests.aws.stand_in import StandIn
 
+STAGED = {
+    "dynamodb_table",
+    "ebs_volume",
+    "ec2_instance",
+    "ecs_cluster",
+    "iam_role",
+    "lambda_function",
+    "load_balancer",
+    "rds_cluster",
+    "rds_instance",
+    "s3_bucket",
+    "security_group",
+    "sns_topic",
+    "sqs_queue",
+    "subnet",
+    "target_group",
+    "vpc",
+}
+"""The types that `everything` makes."""
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
 
 

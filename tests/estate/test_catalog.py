@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
 import botocore.session
 import pytest
 from policy_sentry.querying.actions import get_actions_for_service
 
-from cloudops_ls.commands.parser import CommandParser
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.estate.catalog.loader import Catalog
 from cloudops_ls.estate.catalog.model import PARENT, Access, Call, ResourceType, fields_of
 from tests.estate.shapes import SCALAR, PathError, Shape, follow
+
+if TYPE_CHECKING:
+    from cloudops_ls.commands.parser import CommandParser
 
 SESSION = botocore.session.Session()
 CATALOG = Catalog.load()

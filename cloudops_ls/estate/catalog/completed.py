@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore import xform_name
 
+from cloudops_ls.estate.arns import arn_parts
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -35,12 +37,17 @@ def completed(
         What actions mean whatever the type.
     """
     service = file.get("service", "")
-    merged: dict[str, Any] = {"name": name, "service": service}
-    for key, value in file.get("defaults", {}).items():
-        if not (key == "tags" and "tags_call" in data) and not (
-            key == "tags_call" and "tags" in data
-        ):
-            merged[key] = value
+    # A type that says where its tags are wants nothing of the file's other way to them.
+    other = {"tags": "tags_call", "tags_call": "tags"}
+    merged: dict[str, Any] = {
+        "name": name,
+        "service": service,
+        **{
+            key: value
+            for key, value in file.get("defaults", {}).items()
+            if other.get(key) not in data
+        },
+    }
     for key, value in data.items():
         default = merged.get(key)
         merged[key] = {**default, **value} if isinstance(default, dict) else value
@@ -54,9 +61,9 @@ def completed(
         if "operation" in describe:
             describe.setdefault("command", _command(service, describe))
         merged["describe"] = describe
-    if "arn_pattern" not in merged and str(merged.get("arn", "")).startswith("arn:"):
-        parts = merged["arn"].split(":", 5)
-        merged["arn_pattern"] = _FIELD.sub("*", f"{parts[2]}:{parts[-1]}")
+    arn = str(merged.get("arn", ""))
+    if arn.startswith("arn:"):
+        merged.setdefault("arn_pattern", _FIELD.sub("*", ":".join(arn_parts(arn))))
     merged["actions"] = _actions(merged, vocabulary)
     return merged
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.estate.arns import arn_parts
 from cloudops_ls.estate.catalog.completed import completed
 from cloudops_ls.estate.catalog.model import PARENT, ResourceType
 
@@ -116,12 +117,6 @@ class Catalog:
             for phrase in {phrase.casefold() for phrase in phrases}:
                 words[phrase] = (*words.get(phrase, ()), kind)
         return words
-
-
-def arn_parts(arn: str) -> tuple[str, str]:
-    """Return an ARN's service and resource part; empty texts where it is no ARN."""
-    parts = arn.split(":", 5)
-    return (parts[2], parts[5]) if len(parts) == 6 and parts[0] == "arn" else ("", "")
 
 
 class _Assembly:

@@ -8,7 +8,6 @@ call; all templates are ``{field}`` texts over :data:`TEMPLATE_FIELDS`.
 from __future__ import annotations
 
 import string
-from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, mo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
 TEMPLATE_FIELDS = frozenset(
     {"identifier", "name", "arn", "account_id", "region", "partition", "rooted"}
@@ -31,7 +31,7 @@ LIST_FIELDS = {"{identifiers}": "identifier", "{arns}": "arn"}
 """Parameter values that stand for a list of one field's values over a batch of items."""
 
 
-def fields_of(*templates: JsonValue) -> frozenset[str]:
+def fields_of(*templates: object) -> frozenset[str]:
     """Return the fields that templates use, also those within lists and objects.
 
     Raises
