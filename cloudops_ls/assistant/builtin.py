@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _DESCRIBE: Final = "describe"
 _MOST_CARDS: Final = 10
+_MOST_TITLES: Final = 4
 _MOST_CANDIDATES: Final = 5
 """Search hits offered as choices: beyond the first few they are rarely what was meant."""
 
@@ -119,21 +120,25 @@ class BuiltinAssistant:
         for group in groups.values():
             resources = [one.resource for one in group]
             verb = _verb_for(_names(group[0]), prompt, verbs)
-            able = [one for one in resources if self._can(one, verb.action)]
+            able = [one for one in resources if self._can(one, verb)]
             if len(able) > 1:
                 questions.append((verb, able))
             else:
                 for resource in able or resources:
-                    plan.add(Planned(resource, verb.action))
+                    plan.add(Planned(resource, verb.action_for(resource.resource_type)))
         if questions:
             return self._which_of(questions, plan, request)
         used = {planned.action for planned in plan.planned}
-        ignored = [use.word for use in verbs if use.action not in used | {_DESCRIBE}]
+        ignored = [
+            use.word
+            for use in verbs
+            if used.isdisjoint({use.action, *use.by_type.values()}) and use.action != _DESCRIBE
+        ]
         return plan.reply(ignored)
 
-    def _can(self, resource: ResourceRecord, action: str) -> bool:
+    def _can(self, resource: ResourceRecord, verb: VerbUse) -> bool:
         kind = self._catalog.get(resource.resource_type)
-        return kind is not None and action in kind.actions
+        return kind is not None and verb.action_for(kind.name) in kind.actions
 
     def _which_of(
         self,
@@ -160,7 +165,9 @@ class BuiltinAssistant:
         """Ask which resource is meant; offer those that search found and the verb fits."""
         action = verbs[0].action
         fitting = [
-            one.resource for one in request.identified_resources if self._can(one.resource, action)
+            one.resource
+            for one in request.identified_resources
+            if self._can(one.resource, verbs[0])
         ]
         question = f"Which resource do you want to {self._title(action)}?"
         if fitting:
@@ -176,7 +183,7 @@ class BuiltinAssistant:
 
     def _title(self, action: str) -> str:
         titles = (kind.actions[action].title for kind in self._catalog if action in kind.actions)
-        return next(titles, action).lower()
+        return self._catalog.action_titles.get(action, next(titles, action)).lower()
 
     def _cards(self, resources: Sequence[ResourceRecord]) -> str:
         shown = [card(resource, self._catalog) for resource in resources[:_MOST_CARDS]]
@@ -191,8 +198,12 @@ class BuiltinAssistant:
                 abilities[action].append(kind.title)
         lines = []
         for action, titles in abilities.items():
-            everything = len(titles) == len(self._catalog)
-            what = "every type of resource I know" if everything else joined(sorted(titles))
+            first = sorted(titles)[:_MOST_TITLES]
+            if len(titles) == len(self._catalog):
+                first = [f"each of the {len(titles)} types of resource I know"]
+            elif len(titles) > len(first):
+                first.append(f"{len(titles) - len(first)} more types")
+            what = joined(first)
             lines.append(f"- **{self._title(action)}**: {what}")
         text = (
             "I am the built-in planner, no language model: I understand a verb and the resources "

@@ -18,6 +18,7 @@ from cloudops_ls.assistant.protocol import (
 )
 from cloudops_ls.assistant.untrusted import code_span
 from cloudops_ls.estate.catalog.model import Access
+from cloudops_ls.estate.mapping import template_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,6 +104,9 @@ class Plan:
         if action is None:
             title = type_title(resource, self.catalog)
             return f"I know no way to {planned.action} a resource of type {title}."
+        if action.inputs:
+            needs = joined([str(each) for each in action.inputs])
+            return f"I cannot {planned.action} it without being told the {needs}."
         obstacle = action.obstacle(resource.current_state, resource.constraints)
         if obstacle is not None:
             return obstacle
@@ -110,6 +114,9 @@ class Plan:
             return "None of the known profiles reaches its account, so no command of mine would."
         try:
             return Step(command=self._command(resource, action), reason=_reason(resource, action))
+        except KeyError as missing:
+            field = str(missing.args[0]).replace("_", " ")
+            return f"Its {field} is not known, which the command needs: scan the estate again."
         except ValidationError:
             # The estate is not trusted: a name may hold what no command may show.
             return "Its name or identifier holds characters that cannot stand in a command."
@@ -139,16 +146,7 @@ class Plan:
         return "\n".join(lines)
 
     def _command(self, resource: ResourceRecord, action: Action) -> str:
-        argv = action.argv(
-            {
-                "identifier": resource.identifier,
-                "name": resource.name,
-                "arn": resource.arn,
-                "account_id": resource.account_id,
-                "region": resource.region,
-                "partition": resource.arn.split(":")[1] if ":" in resource.arn else "aws",
-            }
-        )
+        argv = action.argv(template_values(resource))
         region = () if resource.region == _GLOBAL else ("--region", resource.region)
         profile = _profile(resource, self.context)
         return shlex.join((*argv, *region, *(("--profile", profile) if profile else ())))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from cloudops_ls.estate.catalog.model import ResourceType
+    from cloudops_ls.estate.catalog.loader import Catalog
 
 _WORD: Final = re.compile(r"(?<![\w-])[^\W\d_]+(?:['’][^\W\d_]+)?(?![\w-])")
 _LINK_TARGET: Final = re.compile(r"(?<=\])\([^()\s]*\)")
@@ -29,31 +30,44 @@ class VerbUse:
     Attributes
     ----------
     action
-        Name of the catalog's action: ``stop``.
+        What it means for most types, as the name of the catalog's action: ``stop``.
     start
         Where it stands in the prompt.
     word
         What stands there, such as ``shut``; for people.
     negated
         It says what not to do.
+    by_type
+        What it means for single types: "turn off" disables an alarm and stops an instance.
     """
 
     action: str
     start: int
     word: str
     negated: bool = False
+    by_type: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    def action_for(self, resource_type: str) -> str:
+        """Return the name of the action that is meant for a resource of a type."""
+        return self.by_type.get(resource_type, self.action)
 
 
 class VerbLexicon:
     """The verbs of all actions of a catalog."""
 
-    def __init__(self, types: Iterable[ResourceType]) -> None:
-        phrases: dict[tuple[str, ...], str] = {}
-        for kind in types:
+    def __init__(self, catalog: Catalog) -> None:
+        meanings: defaultdict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
+        for kind in catalog:
             for name, action in kind.actions.items():
                 for verb in action.verbs:
-                    phrases.setdefault(tuple(verb.casefold().split()), name)
-        self._phrases = sorted(phrases.items(), key=lambda item: -len(item[0]))
+                    meanings[tuple(verb.casefold().split())].setdefault(kind.name, name)
+        self._by_type = dict(meanings)
+        order = {name: number for number, name in enumerate(catalog.action_titles)}
+        most = {
+            phrase: min(names.values(), key=lambda name: (order.get(name, len(order)), name))
+            for phrase, names in meanings.items()
+        }
+        self._phrases = sorted(most.items(), key=lambda item: -len(item[0]))
 
     def __contains__(self, word: str) -> bool:
         return any(phrase == (word.casefold(),) for phrase, _ in self._phrases)
@@ -87,7 +101,8 @@ class VerbLexicon:
                 if places:
                     taken.update(places)
                     negated = _negated(folded, linked, index)
-                    uses.append(VerbUse(action, word.start(), word[0], negated))
+                    by_type = self._by_type[phrase]
+                    uses.append(VerbUse(action, word.start(), word[0], negated, by_type))
                     break
         return uses
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jmespath
 from jmespath.exceptions import JMESPathError
@@ -164,7 +164,24 @@ def rendered(params: Mapping[str, JsonValue], batch: list[dict[str, str]]) -> di
     return {key: fill(value) for key, value in params.items()}
 
 
-def template_values(resource: Resource) -> dict[str, str]:
+class Described(Protocol):
+    """What templates are filled from; the store's and the assistants' records are."""
+
+    @property
+    def identifier(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def arn(self) -> str: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def metadata(self) -> Mapping[str, JsonValue]: ...
+
+
+def template_values(resource: Described) -> dict[str, str]:
     """Return the template fields of a stored resource, for describe calls and commands."""
     facts = resource.metadata.items()
     return {

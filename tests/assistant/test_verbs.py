@@ -58,7 +58,9 @@ def test_every_verb_of_the_catalog_is_understood(verbs: VerbLexicon) -> None:
     for kind in Catalog.load():
         for name, action in kind.actions.items():
             for verb in action.verbs:
-                assert [use.action for use in verbs.find(f"{verb} x-1", ["x-1"])] == [name], verb
+                (use,) = verbs.find(f"{verb} x-1", ["x-1"])
+                first = next(one for one in kind.actions if verb in kind.actions[one].verbs)
+                assert use.action_for(kind.name) == first, (kind.name, name, verb)
 
 
 def test_a_long_prompt_takes_no_noticeable_time(verbs: VerbLexicon) -> None:

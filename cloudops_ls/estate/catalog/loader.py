@@ -29,10 +29,15 @@ class Catalog:
     ----------
     types
         By name.
+    action_titles
+        What actions are called that several types have, by name, the commonest first.
     """
 
-    def __init__(self, types: Mapping[str, ResourceType]) -> None:
+    def __init__(
+        self, types: Mapping[str, ResourceType], action_titles: Mapping[str, str] | None = None
+    ) -> None:
         self._types = dict(types)
+        self.action_titles = dict(action_titles or {})
 
     @classmethod
     def load(cls) -> Catalog:
@@ -63,7 +68,8 @@ class Catalog:
                 raise CloudOpsError(
                     f"The type '{kind.name}' relates to unknown types: {', '.join(sorted(stray))}"
                 )
-        return cls(types)
+        titles = {name: str(meaning.get("title", name)) for name, meaning in vocabulary.items()}
+        return cls(types, titles)
 
     def __iter__(self) -> Iterator[ResourceType]:
         return iter(self._types.values())
