@@ -168,17 +168,34 @@ class Described(Protocol):
     """What templates are filled from; the store's and the assistants' records are."""
 
     @property
-    def identifier(self) -> str: ...
+    def identifier(self) -> str:
+        """What the AWS API takes to name it."""
+        ...
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What operators call it."""
+        ...
+
     @property
-    def arn(self) -> str: ...
+    def arn(self) -> str:
+        """Its ARN."""
+        ...
+
     @property
-    def account_id(self) -> str: ...
+    def account_id(self) -> str:
+        """The account it is in."""
+        ...
+
     @property
-    def region(self) -> str: ...
+    def region(self) -> str:
+        """Its region."""
+        ...
+
     @property
-    def metadata(self) -> Mapping[str, JsonValue]: ...
+    def metadata(self) -> Mapping[str, JsonValue]:
+        """Its facts, by catalog field name."""
+        ...
 
 
 def template_values(resource: Described) -> dict[str, str]:
