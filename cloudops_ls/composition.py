@@ -183,9 +183,9 @@ def worker_service(
     from cloudops_ls.worker.accounts_part import AccountsPart
     from cloudops_ls.worker.backup_part import BackupPart
     from cloudops_ls.worker.commands_part import CommandsPart
-    from cloudops_ls.worker.estate_part import EstatePart
     from cloudops_ls.worker.impact_part import ImpactPart
     from cloudops_ls.worker.index_part import IndexPart
+    from cloudops_ls.worker.refresh_part import RefreshPart
     from cloudops_ls.worker.search_part import SearchPart
     from cloudops_ls.worker.service import WorkerService
     from cloudops_ls.worker.sync_part import SyncPart
@@ -232,7 +232,6 @@ def worker_service(
         [
             index,
             AccountsPart(storage, sessions, keychain),
-            EstatePart(storage, scanner, notify),
             SyncPart(
                 storage,
                 scanner,
@@ -243,6 +242,7 @@ def worker_service(
                 notify,
             ),
             SearchPart(storage, names, index),
+            RefreshPart(storage, scanner, notify),
             CommandsPart(storage, sessions, checker),
             ImpactPart(storage, sessions, scanner, catalog, parser, notify),
             BackupPart(storage, notify),

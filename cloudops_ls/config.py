@@ -119,6 +119,21 @@ class EstateSettings(_Section):
     """How long is kept what happened to resources."""
 
 
+class HoverSettings(_Section):
+    """How the card under the cursor and the states in the text are kept true."""
+
+    live: bool = True
+    """Ask AWS about the resource under the cursor; off, cards say what the last sync saw."""
+    budget_seconds: float = Field(default=1.0, gt=0, le=30)
+    """How long AWS has for its answer; a later one is shown the next time."""
+    wait_seconds: float = Field(default=0.15, ge=0, le=2)
+    """How long a card waits for that answer before it shows what is known; 0 never waits."""
+    minimum_age_seconds: float = Field(default=10, ge=1, le=3600)
+    """What AWS said within this time is not asked again."""
+    states: bool = True
+    """Show states in the text, behind the names of resources (inlay hints)."""
+
+
 class SearchSettings(_Section):
     """The search index."""
 
@@ -182,6 +197,7 @@ class Settings(_Section):
     assistant: AssistantSettings = AssistantSettings()
     commands: CommandSettings = CommandSettings()
     estate: EstateSettings = EstateSettings()
+    hover: HoverSettings = HoverSettings()
     search: SearchSettings = SearchSettings()
     database: DatabaseSettings = DatabaseSettings()
     backup: BackupSettings = BackupSettings()

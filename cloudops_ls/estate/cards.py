@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from cloudops_ls.estate.mapping import template_values
-from cloudops_ls.estate.untrusted import code
+from cloudops_ls.estate.untrusted import code, plain
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -39,6 +39,7 @@ def render_card(
     account_alias: str | None = None,
     kind: ResourceType | None = None,
     live: bool = False,
+    note: str | None = None,
     now: datetime | None = None,
 ) -> str:
     """Return the card of one resource.
@@ -51,6 +52,8 @@ def render_card(
         The resource's catalog type, for its title and the link to the AWS console.
     live
         AWS was asked just now; otherwise the card says as of when it is.
+    note
+        Why it is not newer than that.
     now
         For the age; the clock when None.
     """
@@ -76,9 +79,35 @@ def render_card(
     lines += _constraint_line(resource.constraints)
     lines += ["", f"{code(resource.arn, 300)}", ""]
     footer = "live" if live else f"as of {_when(resource.last_synced, now)}"
+    if note is not None:
+        footer += f"; {plain(note, 300)}"
     link = console_link(resource, kind) if kind else None
     lines.append(f"*{footer}*" + (f" · [AWS console]({link})" if link else ""))
     return "\n".join(lines) + "\n"
+
+
+def render_gone(
+    name: str,
+    arn: str,
+    *,
+    title: str,
+    noticed: datetime | None = None,
+    now: datetime | None = None,
+) -> str:
+    """Return the card of a resource that does not exist any more.
+
+    Parameters
+    ----------
+    title
+        What it was.
+    noticed
+        When AWS was found not to have it any more.
+    """
+    when = f", noticed {_when(noticed, now)}" if noticed is not None else ""
+    return (
+        f"### {code(name)}\n\n{title[:1].upper()}{title[1:]} · **deleted**\n\n"
+        f"AWS does not have it any more{when}.\n\n{code(arn, 300)}\n"
+    )
 
 
 def console_link(resource: Resource, kind: ResourceType) -> str | None:

@@ -15,6 +15,7 @@ ELLIPSIS = "…"
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Characters that are letters or marks by category, yet show nothing."""
 _VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u180b-\u180f]")
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]()<>#+!|~&-]")
 _BACKTICKS = re.compile("`+")
 _MAX_COMBINING = 3
 
@@ -60,3 +61,8 @@ def code(text: str, limit: int = DEFAULT_LIMIT) -> str:
     fence = "`" * (1 + max((len(run) for run in _BACKTICKS.findall(line)), default=0))
     space = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{space}{line}{space}{fence}"
+
+
+def plain(text: str, limit: int = DEFAULT_LIMIT) -> str:
+    """Return ``text`` as Markdown that reads as it is."""
+    return _MARKDOWN.sub(r"\\\g<0>", visible(text, limit))

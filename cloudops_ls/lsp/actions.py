@@ -9,6 +9,7 @@ from lsprotocol import types
 
 from cloudops_ls.commands.placeholders import placeholders
 from cloudops_ls.errors import CloudOpsError, RetryableError
+from cloudops_ls.estate.untrusted import visible
 from cloudops_ls.logs import logger
 from cloudops_ls.lsp import command_ids
 from cloudops_ls.lsp.diagnosing import quick_fixes
@@ -16,6 +17,8 @@ from cloudops_ls.lsp.plan_steps import plan_commands
 from cloudops_ls.lsp.undoing import undo_actions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cloudops_ls.lsp.documents import RunbookDocument
     from cloudops_ls.lsp.session import Session
     from cloudops_ls.runbook.model import Command, Runbook
@@ -106,6 +109,7 @@ async def resolve_lens(session: Session, lens: types.CodeLens) -> types.CodeLens
             checked = (await check(session, document, place["text"])).command
             secret = " · reveals a secret" if checked.reveals_secret else ""
             title = f"▶ Run · {checked.access} · {checked.risk.level} risk{secret}"
+            title += _state(session, checked.resources)
     except RetryableError as error:
         # Not the command's fault.
         logger.info("lens: %s", type(error).__name__)
@@ -136,6 +140,12 @@ def _plan_actions(document: RunbookDocument, offset: int) -> list[types.CodeActi
             types.CodeAction(title=title, kind=types.CodeActionKind.QuickFix, command=command)
         )
     return found
+
+
+def _state(session: Session, arns: Sequence[str]) -> str:
+    """Return how the one resource is that a command is about."""
+    entries = session.estate.names.find(arns[0]) if len(arns) == 1 else []
+    return f" · now {visible(entries[0].state)}" if entries and entries[0].state else ""
 
 
 def _run(document: RunbookDocument, command: Command) -> types.Command:

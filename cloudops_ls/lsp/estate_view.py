@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cloudops_ls.estate.search.finder import Finder
     from cloudops_ls.estate.search.names import NameIndex
     from cloudops_ls.lsp.dependencies import Dependencies
-    from cloudops_ls.storage.records import AccountRecord
+    from cloudops_ls.storage.records import AccountRecord, Change
     from cloudops_ls.storage.resource import Resource
     from cloudops_ls.storage.service import StorageService
 
@@ -79,6 +79,16 @@ class EstateView:
             if known is not None:
                 self._resources[arn] = known
         return known
+
+    def remember(self, resource: Resource) -> None:
+        """Take in what AWS just said about a resource."""
+        self._resources[resource.arn] = resource
+
+    async def removal(self, arn: str) -> Change | None:
+        """Return how it was noticed that a resource is gone, None when that is not known."""
+        history = await self._stored(lambda store: store.estate.history(arn, limit=1))
+        last: Change | None = history[0] if history else None
+        return last if last is not None and last.kind == "removed" else None
 
     def account(self, account_id: str) -> AccountRecord | None:
         """Return what is known of an account."""

@@ -178,6 +178,14 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
         document = session.document(params.text_document.uri)
         return await hover(session, document, params.position) if document else None
 
+    @server.feature(types.TEXT_DOCUMENT_INLAY_HINT)
+    @quiet
+    async def inlay_hint(params: types.InlayHintParams) -> list[types.InlayHint] | None:
+        from cloudops_ls.lsp.hints import inlay_hints
+
+        document = session.document(params.text_document.uri)
+        return inlay_hints(session, document, params.range) if document else None
+
     @server.feature(
         types.TEXT_DOCUMENT_CODE_ACTION,
         types.CodeActionOptions(

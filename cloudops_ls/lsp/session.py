@@ -17,6 +17,7 @@ from cloudops_ls.lsp.diagnosing import Diagnoser
 from cloudops_ls.lsp.documents import RunbookDocument, RunbookWorkspace
 from cloudops_ls.lsp.estate_view import EstateView
 from cloudops_ls.lsp.guard import show, show_error
+from cloudops_ls.lsp.live import LiveResources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -85,6 +86,7 @@ class Session:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.estate = EstateView(dependencies, self.stored)
         self._watchers: list[tuple[str, Callable[[dict[str, Any]], None]]] = []
+        self.live = LiveResources(self)
         self.conversations: dict[tuple[str, str | None], str] = {}
         """Ids of conversations that are not in their file yet, by URI and the id that is there."""
         self.kept_replies: dict[tuple[str, str], KeptReply] = {}
@@ -234,7 +236,7 @@ class Session:
             if watched == method:
                 watcher(params)
         if method == wire.ESTATE_CHANGED:
-            self.spawn(self.reload_names())
+            self.spawn(self.reload_names(tuple(params.get("gone") or ())))
         elif method == wire.WORKER_MESSAGE:
             text = str(params.get("message", ""))
             if text not in self._reported:
@@ -364,11 +366,12 @@ class Session:
             logger.exception("start failed")
             show_error(self.server, CloudOpsError("The estate could not be read"))
 
-    async def reload_names(self) -> None:
-        """Take in what has changed in the estate."""
-        if await self.estate.reload():
+    async def reload_names(self, gone: Sequence[str] = ()) -> None:
+        """Take in what has changed in the estate; see ``EstateView.reload``."""
+        if await self.estate.reload(gone):
             self.refresh_lenses()
             self.diagnoser.forget()
+            self.refresh_hints()
 
     def refresh_lenses(self) -> None:
         """Ask the client to fetch code lenses again, where it can."""
@@ -377,9 +380,19 @@ class Session:
         if lens is not None and lens.refresh_support:
             self.server.workspace_code_lens_refresh(None)
 
+    def refresh_hints(self) -> None:
+        """Ask the client to fetch inlay hints again, where it can."""
+        workspace = self.server.client_capabilities.workspace
+        hint = workspace.inlay_hint if workspace is not None else None
+        if hint is not None and hint.refresh_support:
+            self.server.workspace_inlay_hint_refresh(None)
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something in the background and log, not raise, its failure."""
-        task = asyncio.ensure_future(work)
+        self.keep(asyncio.ensure_future(work))
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Keep a task from being collected, log its failure, and end it with the session."""
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 

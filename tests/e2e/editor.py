@@ -81,6 +81,7 @@ class Editor(LanguageClient):
         self.encoding = "utf-16"
         self.stderr = b""
         self.apply_labels: list[str | None] = []
+        self.hint_refreshes = 0
         self._register()
 
     def _register(self) -> None:
@@ -110,6 +111,10 @@ class Editor(LanguageClient):
         @self.feature(types.CLIENT_REGISTER_CAPABILITY)
         def register(_params: types.RegistrationParams) -> None:
             return None
+
+        @self.feature(types.WORKSPACE_INLAY_HINT_REFRESH)
+        def refresh_hints(_params: None) -> None:
+            self.hint_refreshes += 1
 
         @self.feature(types.WORKSPACE_CODE_LENS_REFRESH)
         def refresh(_params: None) -> None:
@@ -248,6 +253,20 @@ class Editor(LanguageClient):
             types.CodeLensParams(types.TextDocumentIdentifier(buffer.uri))
         )
         return [await self.code_lens_resolve_async(lens) for lens in found or []]
+
+    async def hints(self, buffer: Buffer) -> dict[str, str]:
+        """Return what stands behind which line's last hint, by what stands before it."""
+        found = await self.text_document_inlay_hint_async(
+            types.InlayHintParams(
+                types.TextDocumentIdentifier(buffer.uri),
+                types.Range(types.Position(0, 0), buffer.position(len(buffer.text))),
+            )
+        )
+        hints = {}
+        for hint in found or []:
+            before = buffer.text[: buffer.offset(hint.position)]
+            hints[re.split(r"\s|(?<= )\[", before)[-1]] = str(hint.label)
+        return hints
 
     async def execute(self, command: str, *arguments: Any) -> Any:
         return await self.workspace_execute_command_async(

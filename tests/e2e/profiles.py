@@ -15,6 +15,7 @@ VSCODE = types.ClientCapabilities(
         ),
         workspace_edit=types.WorkspaceEditClientCapabilities(document_changes=True),
         code_lens=types.CodeLensWorkspaceClientCapabilities(refresh_support=True),
+        inlay_hint=types.InlayHintWorkspaceClientCapabilities(refresh_support=True),
         execute_command=types.ExecuteCommandClientCapabilities(dynamic_registration=True),
     ),
     text_document=types.TextDocumentClientCapabilities(
@@ -36,6 +37,7 @@ VSCODE = types.ClientCapabilities(
             )
         ),
         code_lens=types.CodeLensClientCapabilities(dynamic_registration=True),
+        inlay_hint=types.InlayHintClientCapabilities(dynamic_registration=True),
     ),
     window=types.WindowClientCapabilities(
         work_done_progress=True,

@@ -6,18 +6,22 @@ import gc
 import json
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cloudops_ls.estate.search.finder import Finder
 from cloudops_ls.estate.search.names import NameEntry, NameIndex
+from cloudops_ls.storage.records import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cloudops_ls.estate.search.vocabulary import Vocabulary
     from cloudops_ls.storage.estate import EstateStorage
-    from cloudops_ls.storage.records import NameChanges
+    from cloudops_ls.storage.records import NameChanges, NameRow
 
+_REMEMBERED = timedelta(days=7)
+"""How long a runbook that names something deleted is told so."""
 _FEW = 200
 """Changed resources up to which the index is updated instead of built again."""
 
@@ -93,12 +97,39 @@ class CurrentNames:
 
     def _build(self, estate: EstateStorage) -> None:
         generation = estate.generation()
+        removed = {
+            change.arn: (
+                NameEntry(
+                    change.name,
+                    change.name,
+                    change.arn,
+                    change.resource_type,
+                    change.account_id,
+                    change.region,
+                    None,
+                )
+            )
+            for change in estate.changes_since(datetime.now(UTC) - _REMEMBERED)
+            if change.kind is ChangeKind.REMOVED
+        }
         with _without_collections():
-            finder = Finder(NameIndex.build(estate.names()), self._vocabulary)
+            index = NameIndex.build(_with_removed(estate.names(), removed))
+            finder = Finder(index.updated({}, removed), self._vocabulary)
             self.finder = finder
             self._generation = generation
             self._gone.clear()
             self.finder = finder.over(finder.index.with_tags(estate.tags()))
+
+
+def _with_removed(
+    rows: Iterable[NameRow], removed: dict[str, NameEntry]
+) -> Iterator[NameRow | NameEntry]:
+    """Yield what is there, then what was removed and has not come back; leave only that."""
+    for row in rows:
+        if removed:
+            removed.pop(row.arn, None)
+        yield row
+    yield from removed.values()
 
 
 @contextmanager
