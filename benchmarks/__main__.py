@@ -13,6 +13,7 @@ from benchmarks import (
     bench_markdown,
     bench_memory,
     bench_requests,
+    bench_search,
     bench_startup,
     machine,
 )
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 BENCHMARKS: dict[str, Callable[[Console, Options], None]] = {
     "startup": bench_startup.run,
     "requests": bench_requests.run,
+    "search": bench_search.run,
     "keystroke": bench_keystroke.run,
     "memory": bench_memory.run,
     "markdown": bench_markdown.run,

@@ -123,4 +123,4 @@ def _columns(finder: Finder, selection: Selection) -> ResourceFilter:
 
 
 def _distinct(column: Sequence[int], selection: Selection) -> set[int]:
-    return {column[number] for number in selection.numbers}
+    return {column[number] for number in selection}

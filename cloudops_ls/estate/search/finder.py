@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cloudops_ls.estate.search.fuzzy import Misspellings
 from cloudops_ls.estate.search.key_order import NUMBER_SHIFT
 from cloudops_ls.estate.search.names import NameEntry, NameIndex, part_starts
-from cloudops_ls.estate.search.selection import Selection, select
+from cloudops_ls.estate.search.selection import Columns, Selection, select
 from cloudops_ls.estate.search.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class Finder:
         self._vocabulary = vocabulary or Vocabulary()
         self._misspellings = Misspellings(index)
         self._chunks = list(_chunks(index))
+        self._columns = Columns(index)
         self._selections: dict[tuple[Filter, ...], Selection] = {}
 
     def over(self, index: NameIndex) -> Finder:
@@ -111,6 +112,7 @@ class Finder:
         result = Finder.__new__(Finder)
         result.__dict__.update(self.__dict__)
         result.index = index
+        result._columns = Columns(index)
         result._selections = {}
         return result
 
@@ -118,7 +120,7 @@ class Finder:
         """Return which resources pass ``filters``."""
         known = self._selections.get(filters)
         if known is None:
-            known = select(self.index, filters, self._vocabulary)
+            known = select(self._columns, filters, self._vocabulary)
             if len(self._selections) >= _SELECTIONS:
                 self._selections.clear()
             self._selections[filters] = known
@@ -127,7 +129,7 @@ class Finder:
     def find(self, query: SearchQuery, limit: int = 100, where: Where = Where()) -> Found:  # noqa: B008 -- immutable
         """Return the best ``limit`` resources for a query."""
         selection = self.select(query.filters) if query.filters else None
-        if selection is not None and not selection.numbers:
+        if selection is not None and not selection.count:
             return Found([], selection.unmatched)
         return Found(_Search(self, query.text.lower(), limit, where, selection).run())
 
@@ -216,8 +218,8 @@ class _Search:
 
     def _list(self) -> None:
         """Take what passes the filters, without any text."""
-        if self._selection is not None and len(self._selection.numbers) <= _MOST_SORTED:
-            self._take(self._in_order(self._selection.numbers), Quality.LISTED)
+        if self._selection is not None and self._selection.count <= _MOST_SORTED:
+            self._take(self._in_order(self._selection), Quality.LISTED)
             return
         self._take(self._recent, Quality.LISTED)
         self._ordered(self._index.whole, Quality.LISTED)
@@ -232,9 +234,9 @@ class _Search:
             )
         orders = ((index.whole, Quality.PREFIX), (index.parts, Quality.WORD))
         if self._selection is not None:
-            few = len(self._selection.numbers)
+            few = self._selection.count
             if few <= min(_MOST_SORTED, sum(order.count(text) for order, _ in orders)):
-                self._among(self._selection.numbers)
+                self._among(self._selection)
                 return
         self._take(self._in_order(index.exact(text)), Quality.EXACT)
         for order, quality in orders:

@@ -3,56 +3,88 @@
 from __future__ import annotations
 
 import re
-from array import array
+from dataclasses import dataclass
 from fnmatch import translate
-from itertools import compress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloudops_ls.estate.search.query import Filter, FilterKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from cloudops_ls.estate.search.names import NameIndex
     from cloudops_ls.estate.search.vocabulary import Vocabulary
 
 
+_BYTE = 256
 _TURNED = bytes([1, 0, *range(2, 256)])
 
 
-class Selection(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Selection:
     """The resources that pass.
 
     Attributes
     ----------
     mask
         One byte per resource: 1 when it passes.
-    numbers
-        Those that pass, ascending.
     unmatched
         The filters that no resource at all fulfils.
     """
 
     mask: bytes
-    numbers: array[int]
     unmatched: tuple[Filter, ...]
 
+    @property
+    def count(self) -> int:
+        """How many pass."""
+        return self.mask.count(1)
 
-def select(index: NameIndex, filters: Iterable[Filter], vocabulary: Vocabulary) -> Selection:
+    def __iter__(self) -> Iterator[int]:
+        """Yield the numbers of those that pass, ascending."""
+        number = self.mask.find(1)
+        while number >= 0:
+            yield number
+            number = self.mask.find(1, number + 1)
+
+
+class Columns:
+    """The columns of an index that filters look at, one byte per resource where that suffices.
+
+    Translating a hundred thousand bytes takes 0.1 ms; asking a set for each number takes 5.
+    """
+
+    def __init__(self, index: NameIndex) -> None:
+        self.index = index
+        self._bytes: dict[str, bytes] = {}
+
+    def passing(self, name: str, column: Sequence[int], wanted: frozenset[int]) -> bytes:
+        """Return which resources have one of the ``wanted`` numbers in a column."""
+        narrow = self._bytes.get(name)
+        if narrow is None:
+            # Not bytes(column): that would be the array's own bytes.
+            narrow = bytes(iter(column)) if max(column, default=0) < _BYTE else b""
+            self._bytes[name] = narrow
+        if narrow or not column:
+            return narrow.translate(bytes(number in wanted for number in range(_BYTE)))
+        return bytes(map(wanted.__contains__, column))
+
+
+def select(columns: Columns, filters: Iterable[Filter], vocabulary: Vocabulary) -> Selection:
     """Return what passes all of ``filters``."""
     mask: bytes | None = None
     unmatched = []
     for one in filters:
-        column, wanted = _wanted(index, one, vocabulary)
+        name, column, wanted = _wanted(columns.index, one, vocabulary)
         if not wanted:
             unmatched.append(one)
-        passing = bytes(map(wanted.__contains__, column))
+        passing = columns.passing(name, column, wanted)
         if one.excluded:
             passing = passing.translate(_TURNED)
         mask = passing if mask is None else _both(mask, passing)
     if mask is None:
-        mask = b"\1" * len(index.names)
-    return Selection(mask, array("I", compress(range(len(mask)), mask)), tuple(unmatched))
+        mask = b"\1" * len(columns.index.names)
+    return Selection(mask, tuple(unmatched))
 
 
 def _both(first: bytes, second: bytes) -> bytes:
@@ -63,23 +95,31 @@ def _both(first: bytes, second: bytes) -> bytes:
 
 def _wanted(
     index: NameIndex, one: Filter, vocabulary: Vocabulary
-) -> tuple[Sequence[int], frozenset[int]]:
-    """Return the column that a filter looks at, and the numbers in it that it wants."""
+) -> tuple[str, Sequence[int], frozenset[int]]:
+    """Return the column that a filter looks at, its name, and the numbers in it that it wants."""
     match one.key:
         case FilterKey.TYPE:
             present = [text or "" for text in index.types.texts]
-            return index.type_numbers, _named(one.values, present, vocabulary.types)
+            return "type_numbers", index.type_numbers, _named(one.values, present, vocabulary.types)
         case FilterKey.STATE:
             states = [text or "" for text in index.states.texts]
-            return index.state_numbers, _named(one.values, states, _same)
+            return "state_numbers", index.state_numbers, _named(one.values, states, _same)
         case FilterKey.REGION:
             regions = [region for _, region in index.places]
-            return index.place_numbers, _named(one.values, regions, vocabulary.regions)
+            return (
+                "place_numbers",
+                index.place_numbers,
+                _named(one.values, regions, vocabulary.regions),
+            )
         case FilterKey.ACCOUNT:
             accounts = [account for account, _ in index.places]
-            return index.place_numbers, _named(one.values, accounts, vocabulary.accounts)
+            return (
+                "place_numbers",
+                index.place_numbers,
+                _named(one.values, accounts, vocabulary.accounts),
+            )
         case FilterKey.TAG:
-            return index.tags.numbers(), _tagged(index, one)
+            return "tags", index.tags.numbers(), _tagged(index, one)
 
 
 def _named(

@@ -71,7 +71,7 @@ def oracle_quality(one: One, text: str) -> Quality | None:
         return Quality.WORD
     if len(text) >= 3 and any(text in each for each in texts):
         return Quality.ANYWHERE
-    return Quality.MISSPELLED if near(text, one.name.lower()) else None
+    return None
 
 
 def parts(one: One) -> Iterator[str]:
@@ -87,8 +87,6 @@ def parts(one: One) -> Iterator[str]:
 
 
 def near(text: str, name: str) -> bool:
-    if distance(text, name) <= edits_allowed(text):
-        return True
     total = 0
     words = split(text)
     if not any(len(word) >= 3 for word in words):
@@ -140,7 +138,15 @@ def oracle(estate: Sequence[One], text: str) -> dict[str, Quality]:
         kept = {arn: quality for arn, quality in qualities.items() if quality in group}
         if kept:
             return kept
-    return qualities
+    for near_enough in (near, lambda text, name: distance(text, name) <= edits_allowed(text)):
+        kept = {
+            one.arn: Quality.MISSPELLED
+            for one in estate
+            if edits_allowed(text) and near_enough(text, one.name.lower())
+        }
+        if kept:
+            return kept
+    return {}
 
 
 WORDS = st.sampled_from(["web", "pay", "payments", "paymnets", "main1", "db", "Api", "1", "12"])
