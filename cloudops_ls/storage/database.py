@@ -63,6 +63,10 @@ class Backend(Protocol):
         """Return the bytes it takes."""
         ...
 
+    def damage(self) -> str | None:
+        """Look at every page; return what is wrong, None where nothing is."""
+        ...
+
     def migrating(self, found: str | None) -> AbstractContextManager[None]:
         """Keep other processes from migrating; entered before the migration's transaction."""
         ...
@@ -168,6 +172,14 @@ class Database:
         """Return the bytes it takes, the write-ahead log included."""
         with self._translated():
             return self._backend.size()
+
+    def damage(self) -> str | None:
+        """Look at every page of the database; return what is wrong, None where nothing is.
+
+        Takes about a second for 200 MB.
+        """
+        with self._translated():
+            return self._backend.damage()
 
     def close(self) -> None:
         """Close all connections; the last one to close folds the write-ahead log in."""

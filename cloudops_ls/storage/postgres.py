@@ -86,6 +86,10 @@ class PostgreSql:
         with self.engine.connect() as connection:
             return int(connection.execute(_SIZE).scalar_one())
 
+    def damage(self) -> str | None:
+        """Leave it to the server (``pg_amcheck``, data checksums)."""
+        return None
+
     @contextlib.contextmanager
     def migrating(self, found: str | None) -> Iterator[None]:
         """Keep others from migrating."""
@@ -123,7 +127,7 @@ class PostgreSql:
 
     def explain(self, error: BaseException | None) -> CloudOpsError:
         """Return what an error means, by its SQLSTATE; messages quote values."""
-        state = getattr(error, "sqlstate", None)
+        state = getattr(error, "sqlstate", None) or _state_of_a_refusal(str(error))
         if state is None or state.startswith(("08", "57P")):
             return RetryableError(
                 "PostgreSQL cannot be reached",
@@ -212,6 +216,15 @@ class AdvisoryLock(Lock):
             connection.close()
 
 
+def _state_of_a_refusal(message: str) -> str | None:
+    """Return the SQLSTATE of a refused connection: libpq passes on the server's words alone."""
+    if "does not exist" in message and "database" in message:
+        return "3D000"
+    if any(each in message for each in ("authentication", "password", "pg_hba", "role")):
+        return "28000"
+    return None
+
+
 def _number(name: str) -> int:
     return zlib.crc32(name.encode()) - 2**31
 
@@ -228,7 +241,7 @@ _COLLATED = text(
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         parsed = None
     if parsed is None or parsed.get_backend_name() != "postgresql":
         # Without the value: it may hold a password.

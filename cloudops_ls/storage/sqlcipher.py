@@ -78,6 +78,15 @@ class SqlCipher:
                 total += self._path.with_name(self._path.name + suffix).stat().st_size
         return total
 
+    def damage(self) -> str | None:
+        """Check every page's authentication code, then the structure."""
+        with self.engine.connect() as connection:
+            pages = connection.exec_driver_sql("PRAGMA cipher_integrity_check").all()
+            if pages:
+                return f"{len(pages)} pages are damaged"
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        return None if found == "ok" else "its structure is damaged"
+
     @contextlib.contextmanager
     def migrating(self, found: str | None) -> Iterator[None]:
         """Hold ``migration.lock``; afterwards a new file holds its tables, log or no log."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 POINTS = int(os.environ.get("CLOUDOPS_FAULT_POINTS", "0"))
 """Points in all, shared out between the workloads; 0 is the small number of ``make test``."""
-FEW = 6
+FEW = 4
 """Points of one workload in ``make test``."""
 PATIENCE = 120.0
 KILL, TORN, POWER_CUT = range(3)

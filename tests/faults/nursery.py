@@ -18,7 +18,7 @@ from typing import Any
 
 from cloudops_ls.home import Home
 
-from .workload import Child, tell
+from .workload import CLOCK_JUMPS, Child, tell
 
 
 def main() -> None:
@@ -44,6 +44,8 @@ def _be_the_child(workload: Any, job: dict[str, Any]) -> None:
             Home(Path(job["home"])), job["attempt"], random.Random(job["seed"]), job["switches"]
         )
         shim = ctypes.CDLL(None) if "LD_PRELOAD" in os.environ else None
+        if shim is not None and CLOCK_JUMPS in child.switches:
+            shim.crash_clock()
         if shim is not None:
             shim.crash_arm(ctypes.c_long(job["at"]), ctypes.c_int(job["manner"]))
         workload.work(child)

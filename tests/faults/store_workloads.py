@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
-from cloudops_ls.storage.records import Execution, ExecutionStatus, Message, Role, ScopeStatus
-from tests.storage.samples import ACCOUNT, REGION, resource
+from alembic import command
+from sqlalchemy import text
 
-from .store import Operation, ScriptedWorkload
+from cloudops_ls.storage import opening, rotation
+from cloudops_ls.storage.database import Database
+from cloudops_ls.storage.migrate import configuration
+from cloudops_ls.storage.records import Execution, ExecutionStatus, Message, Role, ScopeStatus
+from cloudops_ls.storage.schema import HEAD
+from cloudops_ls.storage.service import StorageService
+from cloudops_ls.storage.sqlcipher import SqlCipher
+from tests.storage.samples import ACCOUNT, REGION, resource, ring
+
+from .store import Operation, ScriptedWorkload, checked
+from .workload import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
+    from cloudops_ls.home import Home
+    from cloudops_ls.storage.keys import DataKey
     from cloudops_ls.storage.resource import Resource
-    from cloudops_ls.storage.service import StorageService
+
+    from .workload import Child
 
 BATCH = 12
+EXCHANGE_EARLY = "new key counts before the new database is complete"
+"""Switch of `RotationWorkload`: its write order is turned round."""
 
 
 class SyncWorkload(ScriptedWorkload):
@@ -119,6 +136,103 @@ class ChatWorkload(ScriptedWorkload):
         return found
 
 
+class RotationWorkload(ScriptedWorkload):
+    """A new data key for a filled store, again and again."""
+
+    name = "key rotation"
+
+    def fill(self, service: StorageService) -> None:
+        service.estate.bulk_upsert(each for batch in range(10) for each in _batch(batch, -1))
+
+    def initial(self) -> dict[str, Any]:
+        return {each.arn: -1 for batch in range(10) for each in _batch(batch, -1)}
+
+    def operations(self, attempt: int) -> Sequence[Operation]:
+        return []
+
+    def work(self, child: Child) -> None:
+        if EXCHANGE_EARLY in child.switches:
+            _decide_before_the_database_is_complete()
+        for number in range(2):
+            child.step([child.attempt, number], lambda: self._rotate(child.home))
+            self._write(child, number)
+
+    def _rotate(self, home: Home) -> None:
+        with opening.alone(home, doing="changing the key"):
+            rotation.rotate(home, ring(home))
+
+    def _write(self, child: Child, number: int) -> None:
+        """Something between two rotations, so that there is a write-ahead log."""
+        found = _batch(20 + number, child.attempt)
+        with StorageService.open(child.home, keys=ring(child.home)) as service:
+            child.step({"written": number}, lambda: service.estate.bulk_upsert(found))
+
+    def check(self, home: Home, acknowledged: Sequence[Any]) -> None:
+        with checked(home) as service:
+            found = self.state(service)
+        missing = self.initial().keys() - found.keys()
+        for each in acknowledged:
+            if isinstance(each, dict):
+                missing |= {one.arn for one in _batch(20 + each["written"], 0)} - found.keys()
+        assert not missing, f"{len(missing)} resources are gone"
+        assert not rotation.unsettled(home), "something of a rotation was left"
+
+    def state(self, service: StorageService) -> dict[str, Any]:
+        return {
+            each.arn: each.metadata["attempt"] for each in service.estate.get_by_account(ACCOUNT)
+        }
+
+
+class MigrationWorkload(Workload):
+    """A store of the first schema is opened, and so brought to the newest one."""
+
+    name = "migration"
+
+    def prepare(self, home: Home) -> None:
+        home.create()
+        keys = ring(home)
+        database = Database(SqlCipher(home.database, keys.open()))
+        with database.write() as connection:
+            command.upgrade(configuration(connection), "0001")
+        with database.write() as connection:
+            for number in range(200):
+                connection.execute(
+                    text(
+                        "INSERT INTO conversations (id, title, created_at, updated_at, metadata) "
+                        "VALUES (:id, :title, '2026-01-01', '2026-01-01', '{}')"
+                    ),
+                    {"id": f"thread-{number}", "title": "x" * 200},
+                )
+        database.close()
+        keys.mark_created()
+
+    def work(self, child: Child) -> None:
+        def migrate() -> None:
+            StorageService.open(child.home, keys=ring(child.home)).close()
+
+        child.step("migrated", migrate)
+        with StorageService.open(child.home, keys=ring(child.home)) as service:
+            for number in range(5):
+                name = f"new-{child.attempt}-{number}"
+                message = Message(id=name, role=Role.USER, content="x" * 500)
+                child.step(name, lambda: service.chat.append(name, message))  # noqa: B023
+
+    def check(self, home: Home, acknowledged: Sequence[Any]) -> None:
+        with checked(home) as service:
+            assert service._database.revision() == HEAD
+            found = set(service.chat.get_all_contexts())
+        expected = {f"thread-{number}" for number in range(200)}
+        expected |= {name for name in acknowledged if name != "migrated"}
+        assert expected <= found, f"{len(expected - found)} conversations are gone"
+        copy = home.data / f"cloudops.before-{HEAD}.db"
+        assert copy.exists(), "there is no copy from before the migration"
+        kept = Database(SqlCipher(copy, ring(home).open()))
+        try:
+            assert kept.revision() == "0001"
+        finally:
+            kept.close()
+
+
 class ExecutionWorkload(ScriptedWorkload):
     """Commands recorded from approval to end, their output piece by piece."""
 
@@ -156,6 +270,17 @@ class ExecutionWorkload(ScriptedWorkload):
                 "output": whole.output,
             }
         return found
+
+
+def _decide_before_the_database_is_complete() -> None:
+    original = rotation._encrypt_again
+
+    def early(source: Path, key: DataKey, target: Path, new: DataKey) -> None:
+        following = source.with_name("key.json.next")
+        shutil.copy(following, source.with_name("key.json"))
+        original(source, key, target, new)
+
+    rotation._encrypt_again = early
 
 
 def _batch(batch: int, attempt: int) -> list[Resource]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
         next(column for column in table.columns if column.header == name).justify = "right"
     for line in sorted(found, key=lambda each: each["what"]):
         red = line["lost"] or line["unnamed"]
-        table.add_row(line["what"], *(f"{line[name]:,}" for name in COUNTS), "RED" if red else "ok")
+        table.add_row(
+            escape(line["what"]), *(f"{line[name]:,}" for name in COUNTS), "RED" if red else "ok"
+        )
     total = {name: sum(line[name] for line in found) for name in COUNTS}
     table.add_section()
     table.add_row("together", *(f"{total[name]:,}" for name in COUNTS), "")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ACKNOWLEDGE_FIRST = "acknowledge before the work is done"
 """Switch that every workload understands: it turns each of them red."""
+CLOCK_JUMPS = "clock jumps"
+"""Switch that turns nothing red: the time of day jumps by years from call to call (Linux)."""
 
 
 class Workload(ABC):
