@@ -131,6 +131,57 @@ def level(operation: str, definition: Model, actions: list[dict[str, str]], verb
     return "unknown"
 
 
+class Secrets:
+    """Finds members of outputs that are named like a secret."""
+
+    def __init__(self, table: Model) -> None:
+        suspicious = table["suspicious"]
+        self._names = re.compile("|".join(suspicious["names"]), re.IGNORECASE)
+        self._except = re.compile("|".join(suspicious["except"]), re.IGNORECASE)
+        self._harmless: dict[str, str] = table["harmless"]
+        self.met: set[str] = set()
+        """The reviewed members that some operation does return."""
+
+    def in_output(self, service: str, model: Model, definition: Model) -> bool:
+        """Whether the operation returns a member that may be a secret."""
+        output = definition.get("output")
+        members = self._members(model, output["shape"]) if output is not None else set()
+        # All of them, not the first: every reviewed member must be met.
+        secrets = [name for name in members if self._is_secret(service, name)]
+        return bool(secrets)
+
+    def _is_secret(self, service: str, name: str) -> bool:
+        if not self._names.fullmatch(name) or self._except.fullmatch(name):
+            return False
+        member = f"{service}:{name}"
+        if member in self._harmless:
+            self.met.add(member)
+            return False
+        return True
+
+    def _members(self, model: Model, name: str) -> set[str]:
+        """Return the names of all texts and blobs below a shape."""
+        found: set[str] = set()
+        seen: set[str] = set()
+        waiting = [name]
+        shapes = model["shapes"]
+        while waiting:
+            shape_name = waiting.pop()
+            if shape_name in seen:
+                continue
+            seen.add(shape_name)
+            shape = shapes[shape_name]
+            for member, reference in shape.get("members", {}).items():
+                waiting.append(reference["shape"])
+                inner = shapes[reference["shape"]]
+                # A list or map of secrets is named like one, too.
+                inner = shapes[(inner.get("member") or inner.get("value") or reference)["shape"]]
+                if inner["type"] in ("string", "blob"):
+                    found.add(member)
+            waiting += [shape[inner]["shape"] for inner in ("member", "value") if inner in shape]
+        return found
+
+
 def generate() -> Model:
     """Return the content of the data file."""
     overrides = tomllib.loads(OVERRIDES.read_text(encoding="utf-8"))
@@ -139,6 +190,9 @@ def generate() -> Model:
     verbs = Verbs(overrides["verbs"])
     iam = iam_actions()
     services: dict[str, dict[str, str]] = {}
+    secrets = overrides["secrets"]
+    secret = Secrets(secrets)
+    returning: set[str] = set(secrets["always"])
     known: set[str] = set()
     for service, models in sorted(service_models().items()):
         actions = [iam[name] for name in prefixes(service, models, overrides) if name in iam]
@@ -155,15 +209,22 @@ def generate() -> Model:
             if kind is None:
                 kind = "read" if name in harmless else level(operation, definition, actions, verbs)
             by_level.setdefault(kind, []).append(operation)
+        returning |= {
+            f"{service}:{operation}"
+            for model in models
+            for operation, definition in model["operations"].items()
+            if secret.in_output(service, model, definition)
+        } - set(secrets["when"])
         services[service] = {kind: " ".join(names) for kind, names in sorted(by_level.items())}
-    secrets = overrides["secrets"]
     mentioned = {*fixed, *harmless, *secrets["always"], *secrets["when"]}
     if strangers := sorted(mentioned - known):
         raise SystemExit(f"overrides.toml names operations that do not exist: {strangers}")
+    if idle := sorted(set(secrets["harmless"]) - secret.met):
+        raise SystemExit(f"overrides.toml reviews members that nothing returns: {idle}")
     return {
         "made_from": made_from(),
         "services": services,
-        "secrets": {"always": sorted(secrets["always"]), "when": secrets["when"]},
+        "secrets": {"always": sorted(returning), "when": secrets["when"]},
     }
 
 

@@ -25,12 +25,14 @@ def run() -> None:
     from cloudops_ls.cli import (
         audit,
         backup,
+        commands,
         conformance,
         demo,
         estate,
         executions,
         history,
         key,
+        policy,
         search,
     )
 
@@ -46,6 +48,16 @@ def run() -> None:
         demo,
     ):
         group.register(app)
+    estate.register(app)
+    search.register(app)
+    commands.register(app)
+    policy.register(app)
+    executions.register(app)
+    audit.register(app)
+    conformance.register(app)
+    key.register(app)
+    backup.register(app)
+    demo.register(app)
     try:
         app()
     except CloudOpsError as error:

@@ -280,6 +280,16 @@ class Rule(_Frozen):
         )
 
 
+class Explanation(_Frozen):
+    """What one rule says about a command."""
+
+    rule: str
+    decision: Decision
+    match: Match
+    condition: str = ""
+    """The condition that does not hold, or cannot be told."""
+
+
 class Policy(_Frozen):
     """The rules of a policy file."""
 
@@ -294,6 +304,16 @@ class Policy(_Frozen):
         return tuple(
             (rule.name or f"rule {number}", rule) for number, rule in enumerate(self.rule, 1)
         )
+
+    def explain(
+        self, checked: CheckedCommand, resources: Sequence[Resource], now: datetime
+    ) -> list[Explanation]:
+        """Return for every rule, in the file's order, whether it applies and why not."""
+        return [
+            Explanation(rule=name, decision=rule.decision, match=match, condition=condition)
+            for name, rule in self.named
+            for match, condition in [rule.applies(checked, resources, now)]
+        ]
 
     def decide(
         self,
