@@ -39,6 +39,8 @@ def run() -> None:
     for group in (
         estate,
         search,
+        commands,
+        policy,
         history,
         executions,
         audit,
@@ -48,16 +50,6 @@ def run() -> None:
         demo,
     ):
         group.register(app)
-    estate.register(app)
-    search.register(app)
-    commands.register(app)
-    policy.register(app)
-    executions.register(app)
-    audit.register(app)
-    conformance.register(app)
-    key.register(app)
-    backup.register(app)
-    demo.register(app)
     try:
         app()
     except CloudOpsError as error:
