@@ -31,6 +31,7 @@ from cloudops_ls.storage.resource_rows import (
 from cloudops_ls.storage.resource_writes import count_seen, remove, sweep, write_resources
 from cloudops_ls.storage.search import EstateSearch, Similarity, find
 from cloudops_ls.storage.tables import AccountRow, ResourceChangeRow, ResourceRow
+from cloudops_ls.storage.tags_column import tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -280,7 +281,9 @@ class EstateStorage:
 
     def tags(self) -> Iterator[tuple[str, str]]:
         """Stream ARN and tags of every resource that has other tags than ``Name``, as JSON."""
-        query = select(ResourceRow.arn, _tags()).where(_tags() != "{}")
+        query = select(ResourceRow.arn, tags_of(ResourceRow.document)).where(
+            tags_of(ResourceRow.document) != "{}"
+        )
         with self._database.read() as connection:
             cursor = connection.connection.cursor()
             try:
@@ -297,7 +300,7 @@ class EstateStorage:
         """Return what has changed since a revision; None when it is more than ``limit``."""
         columns = [getattr(ResourceRow, field) for field in NameRow._fields]
         query = (
-            select(*columns, _tags().label("tags"))
+            select(*columns, tags_of(ResourceRow.document).label("tags"))
             .where(ResourceRow.revision > revision)
             .limit(limit + 1)
         )
@@ -384,8 +387,3 @@ class EstateStorage:
         query = loading().where(condition).order_by(ResourceRow.arn)
         with self._database.read() as connection:
             return [resource_of(row) for row in connection.execute(query)]
-
-
-def _tags() -> ColumnElement[str]:
-    """Return the tags of a row's document but ``Name``, as JSON."""
-    return func.json_remove(func.json_extract(ResourceRow.document, "$.tags"), "$.Name")

@@ -33,6 +33,7 @@ _SELECTIONS = 16
 """Answers to filters that are kept: typing on asks with the same ones."""
 _MOST_SORTED = 4000
 """Resources looked at one by one where an order of keys would be longer."""
+_MOST_ANYWHERE = 1000
 _BETWEEN = "\x1f"
 
 
@@ -163,7 +164,7 @@ class _Search:
             if len(words) > 1 and not self._full:
                 self._take(self._with_all(words), Quality.WORD)
             if not self._found and len(text) >= _ANYWHERE:
-                found = islice(filter(self._passes, self._anywhere()), _MOST_SORTED)
+                found = islice(filter(self._passes, self._anywhere()), _MOST_ANYWHERE)
                 self._take(self._in_order(found), Quality.ANYWHERE)
             if not self._found:
                 for number, edits in self._misspellings.find(text, self._preferred):
@@ -281,7 +282,7 @@ class _Search:
 
     def _ordered(self, order: KeyOrder, quality: Quality) -> None:
         """Take from an order of keys, preferred places first, in each the recent ones first."""
-        for rank, places in enumerate((*self._levels, None)):
+        for rank, places in enumerate(self._searched()):
             for number in self._recent:
                 if self._rank(number) == rank and any(q == quality for q, _ in self._match(number)):
                     self._add(number, quality)
@@ -289,6 +290,18 @@ class _Search:
                 if self._full:
                     return
                 self._add(key >> NUMBER_SHIFT, quality)
+
+    def _searched(self) -> Iterator[list[int] | None]:
+        """Yield the places to search, best level first; None for everywhere."""
+        if self._selection is None:
+            yield from self._levels
+            yield None
+            return
+        passing = self._selection.places
+        for level in self._levels:
+            yield [place for place in level if place in passing]
+        # Where filters leave few places, the keys of all others need not be walked over.
+        yield None if 2 * len(passing) > len(self._index.places) else sorted(passing)
 
     def _with_all(self, words: list[str]) -> Iterator[int]:
         """Yield what has every one of ``words`` at the start of a word, in any order."""

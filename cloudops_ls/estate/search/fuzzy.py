@@ -11,6 +11,7 @@ length, and words by theirs: an estate has few different words.
 
 from __future__ import annotations
 
+import importlib
 import re
 from array import array
 from itertools import islice
@@ -54,6 +55,9 @@ class Misspellings:
         for word in words:
             if len(word) >= _SHORT and not _OPAQUE.fullmatch(word):
                 self._words.setdefault(len(word), []).append(word)
+        if words:
+            # Here, where nobody waits, and not with the first misspelling.
+            importlib.import_module("rapidfuzz.process")
 
     def find(self, text: str, preferred: Callable[[int], tuple[int, int]]) -> list[tuple[int, int]]:
         """Return the numbers of near names and their misspellings, nearest first.
@@ -146,7 +150,6 @@ def _extract(
     text: str, texts: list[str], allowed: int, limit: int | None = None
 ) -> Iterator[tuple[int, int]]:
     """Yield the misspellings and the place of each of ``texts`` that is near enough."""
-    # Only somebody who misspells waits for this import.
     from rapidfuzz.distance import OSA
     from rapidfuzz.process import extract
 

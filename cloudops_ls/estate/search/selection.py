@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fnmatch import translate
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from cloudops_ls.estate.search.query import Filter, FilterKey
@@ -30,10 +31,13 @@ class Selection:
         One byte per resource: 1 when it passes.
     unmatched
         The filters that no resource at all fulfils.
+    places
+        Numbers of the places that those that pass are in.
     """
 
     mask: bytes
     unmatched: tuple[Filter, ...]
+    places: frozenset[int]
 
     @property
     def count(self) -> int:
@@ -84,7 +88,8 @@ def select(columns: Columns, filters: Iterable[Filter], vocabulary: Vocabulary) 
         mask = passing if mask is None else _both(mask, passing)
     if mask is None:
         mask = b"\1" * len(columns.index.names)
-    return Selection(mask, tuple(unmatched))
+    places = frozenset(compress(columns.index.place_numbers, mask))
+    return Selection(mask, tuple(unmatched), places)
 
 
 def _both(first: bytes, second: bytes) -> bytes:

@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from tests.storage.conftest import home, service
+from tests.storage.conftest import database_url, home, postgres, service
 
-__all__ = ["home", "service"]
+__all__ = ["database_url", "home", "postgres", "service"]
