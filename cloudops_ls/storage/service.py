@@ -141,6 +141,16 @@ class StorageService:
             parts += self.index.health()
         return StorageHealth(parts=tuple(parts))
 
+    def damage(self) -> str | None:
+        """Look at every page of the database; return what is wrong, None where nothing is.
+
+        Raises
+        ------
+        CloudOpsError
+            The database cannot be read.
+        """
+        return self._database.damage()
+
     def close(self) -> None:
         """Close everything; the service cannot be used afterwards."""
         if self.index is not None:

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.storage.samples import estate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cloudops_ls.home import Home
+    from cloudops_ls.storage.service import StorageService
+
+
+@pytest.fixture
+def profile(environment: dict[str, str], tmp_path: Path) -> None:
+    credentials = tmp_path / "credentials"
+    credentials.write_text(
+        "[production]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = x\n"
+    )
+    environment["AWS_SHARED_CREDENTIALS_FILE"] = str(credentials)
+
+
+def _parts(found: Any) -> dict[str, dict[str, Any]]:
+    return {part["name"]: part for part in json.loads(found.stdout)["parts"]}
+
+
+def test_every_part_is_named_with_its_state(
+    cloudops: Callable, store: StorageService, home: Home, profile: None
+) -> None:
+    store.estate.bulk_upsert(estate(5))
+    generation = store.estate.begin_scope("123456789012", "us-west-2", "rds_instance")
+    store.estate.finish_scope(
+        "123456789012", "us-west-2", "rds_instance", generation, complete=True
+    )
+    store.close()
+    found = cloudops("doctor", "--json")
+    parts = _parts(found)
+    assert set(parts) >= {
+        *("home", "disk", "settings", "policy", "key", "database", "audit log", "estate"),
+        *("backups", "memory directory", "worker", "search", "embeddings"),
+        *("profiles", "AWS CLI", "assistant"),
+    }
+    assert parts["AWS CLI"]["detail"].startswith("aws-cli/")
+    assert "production" in parts["profiles"]["detail"]
+    failed = {name: part for name, part in parts.items() if part["state"] == "failed"}
+    assert failed == {}, failed
+    # No embedding model is installed here, so something is less than it could be.
+    assert parts["embeddings"]["state"] == "degraded"
+    assert found.returncode == 1
+    assert json.loads(found.stdout)["state"] == "degraded"
+
+
+def test_what_is_wrong_is_named_together_with_what_to_do(
+    cloudops: Callable, store: StorageService, home: Home, profile: None
+) -> None:
+    store.estate.bulk_upsert(estate(500))
+    store.close()
+    content = bytearray(home.database.read_bytes())
+    content[len(content) // 2] ^= 1
+    home.database.write_bytes(content)
+    (home.root / "policy.toml").write_text("this is no policy")
+    home.config.write_text(
+        "[worker]\nidle_seconds = 1\n[assistant]\nkind = 'http'\nurl = 'http://127.0.0.1:9/'\n"
+        "[estate]\nconcurrency = 0\n"
+    )
+    found = cloudops("doctor", "--json")
+    assert found.returncode == 2
+    parts = _parts(found)
+    for name in ("database", "policy", "assistant"):
+        assert parts[name]["state"] == "failed", parts[name]
+        assert parts[name]["fix"]
+    assert "damaged" in parts["database"]["detail"]
+    assert parts["settings"]["state"] == "degraded"
+    assert "concurrency" in parts["settings"]["detail"]
+
+
+def test_a_key_that_does_not_open_fails_without_hiding_the_rest(
+    cloudops: Callable, store: StorageService, profile: None
+) -> None:
+    store.close()
+    found = cloudops("doctor", CLOUDOPS_PASSPHRASE="wrong")
+    assert found.returncode == 2
+    assert "passphrase does not open the data key" in found.stdout
+    assert "aws-cli/" in found.stdout
+    assert "Traceback" not in found.stderr
