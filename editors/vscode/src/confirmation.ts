@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import {
+  type CancellationToken,
   type MessageActionItem,
   MessageType,
   type ShowMessageRequestParams,
@@ -14,7 +15,9 @@ const NO: MessageActionItem = { title: "No" };
  * Enter answers with the first button. The server puts a refusal there where a Yes has
  * consequences; where a warning offers nothing but a Yes, we do.
  */
-export async function confirm(params: ShowMessageRequestParams): Promise<MessageActionItem | null> {
+export async function confirmMessage(
+  params: ShowMessageRequestParams,
+): Promise<MessageActionItem | null> {
   const actions = params.actions ?? [];
   const [message = "", ...rest] = params.message.split(/\r\n|\r|\n/);
   const options = { modal: true, detail: rest.join("\n").trim() };
@@ -24,4 +27,94 @@ export async function confirm(params: ShowMessageRequestParams): Promise<Message
   const offered = actions.length === 1 ? [NO, ...actions] : actions;
   const answer = await vscode.window.showWarningMessage(message, options, ...offered);
   return answer === undefined || answer === NO ? null : answer;
+}
+
+type Answer = "run" | "refuse" | "dryRun" | "stopPlan";
+
+/** Parameters of `cloudops/confirm`: the whole preview of one command (docs/safety.md). */
+export interface ConfirmParams {
+  title: string;
+  lines: string[];
+  risk: "low" | "medium" | "high";
+  subject: string;
+  place: string;
+  typeToConfirm: string | null;
+  choices: Answer[];
+  seconds: number;
+}
+
+export interface ConfirmResult {
+  answer: Answer;
+  typed?: string;
+  reason?: string;
+}
+
+interface Button extends vscode.MessageItem {
+  answer: Answer | "explain";
+}
+
+/**
+ * Asks whether exactly one command may run; null for a closed dialog.
+ *
+ * Escape is a No. Enter never runs what has consequences: there the first button refuses.
+ */
+export async function confirmCommand(
+  params: ConfirmParams,
+  expired: CancellationToken,
+): Promise<ConfirmResult | null> {
+  const button = await ask(params);
+  if (button === undefined || expired.isCancellationRequested) {
+    return null;
+  }
+  switch (button.answer) {
+    case "explain":
+      return { answer: "refuse", ...(await reason()) };
+    case "run":
+      return params.typeToConfirm === null
+        ? { answer: "run" }
+        : await typedBack(params, params.typeToConfirm);
+    default:
+      return { answer: button.answer };
+  }
+}
+
+async function ask(params: ConfirmParams): Promise<Button | undefined> {
+  const run: Button = { title: vscode.l10n.t("Run"), answer: "run" };
+  const refuse: Button = { title: vscode.l10n.t("Don't Run"), answer: "refuse" };
+  const low = params.risk === "low";
+  const buttons = low ? [run, refuse] : [refuse, run];
+  if (params.choices.includes("dryRun")) {
+    buttons.push({ title: vscode.l10n.t("Dry Run First"), answer: "dryRun" });
+  }
+  buttons.push({ title: vscode.l10n.t("Don't Run, and Say Why…"), answer: "explain" });
+  if (params.choices.includes("stopPlan")) {
+    buttons.push({ title: vscode.l10n.t("Stop the Plan"), answer: "stopPlan" });
+  }
+  const options = { modal: true, detail: params.lines.join("\n") };
+  const title = `${params.title}?`;
+  return low
+    ? await vscode.window.showInformationMessage(title, options, ...buttons)
+    : await vscode.window.showWarningMessage(title, options, ...buttons);
+}
+
+/** High risk: the name of what is touched has to be typed, not clicked. */
+async function typedBack(params: ConfirmParams, name: string): Promise<ConfirmResult | null> {
+  const typed = await vscode.window.showInputBox({
+    title: vscode.l10n.t("High risk: {0}", params.title),
+    prompt: vscode.l10n.t('Type "{0}" to run this in {1}.', name, params.place),
+    placeHolder: name,
+    ignoreFocusOut: true,
+    validateInput: (value) =>
+      value === name ? undefined : vscode.l10n.t("This is not the name: {0}", name),
+  });
+  return typed === undefined ? null : { answer: "run", typed };
+}
+
+async function reason(): Promise<{ reason?: string }> {
+  const given = await vscode.window.showInputBox({
+    title: vscode.l10n.t("Why not?"),
+    prompt: vscode.l10n.t("Recorded, and sent to the assistant as your next turn."),
+    ignoreFocusOut: true,
+  });
+  return given === undefined || given.trim() === "" ? {} : { reason: given };
 }

@@ -28,6 +28,9 @@ export class CancellableProgress {
   private readonly running = new Map<ProgressToken, Running>();
   private client: LanguageClient | undefined;
 
+  /** `changed` is called when work begins and when it has ended. */
+  constructor(private readonly changed: () => void) {}
+
   connect(client: LanguageClient): void {
     this.client = client;
     client.onDidChangeState(() => {
@@ -55,6 +58,9 @@ export class CancellableProgress {
       work.end(undefined);
       this.running.delete(token);
     }
+    if (value.kind === "end") {
+      this.changed();
+    }
     next(token, value);
   };
 
@@ -68,6 +74,7 @@ export class CancellableProgress {
       show?.(step);
     };
     this.running.set(token, { report, end });
+    this.changed();
     void vscode.window.withProgress(
       { location: vscode.ProgressLocation.Notification, title: begin.title, cancellable: true },
       (progress, cancellation) => {
