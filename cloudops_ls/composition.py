@@ -172,6 +172,7 @@ def worker_service(
     from cloudops_ls.commands.classify import Classifier
     from cloudops_ls.commands.estate_doubts import EstateDoubts
     from cloudops_ls.commands.parser import CommandParser
+    from cloudops_ls.commands.waiters import Waiters
     from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.scanner import Scanner
     from cloudops_ls.estate.search.current import CurrentNames
@@ -244,7 +245,7 @@ def worker_service(
             SearchPart(storage, names, index),
             RefreshPart(storage, scanner, notify),
             CommandsPart(storage, sessions, checker),
-            ImpactPart(storage, sessions, scanner, catalog, parser, notify),
+            ImpactPart(storage, sessions, scanner, catalog, parser, Waiters(), notify),
             BackupPart(storage, notify),
         ],
     )

@@ -136,7 +136,7 @@ def value_in(output: str, placeholder: Placeholder) -> JsonValue:
         return output.strip()
     try:
         content = json.loads(output)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise PlaceholderError(
             f"The output of step {placeholder.step} is not JSON, so nothing can be taken from it",
             where=placeholder.text,

@@ -17,13 +17,19 @@ class ClientAbilities:
     ----------
     confirm
         It answers ``cloudops/confirm``: a modal question with a typed name and a reason.
+    input
+        It answers ``cloudops/input``: one line of text, hidden where it is secret.
     """
 
     confirm: bool = False
+    input: bool = False
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
         """Read the ``client`` section of the initialization options."""
         given = options.get("client")
         section = given if isinstance(given, dict) else {}
-        return cls(confirm=section.get("confirm") is True)
+        return cls(
+            confirm=section.get("confirm") is True,
+            input=section.get("input") is True,
+        )

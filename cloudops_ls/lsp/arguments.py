@@ -58,6 +58,12 @@ class UndoExecution(_Arguments):
     execution_id: str = Field(alias="executionId", min_length=1)
 
 
+class SignIn(_Arguments):
+    """A profile to sign in to; the selected one when left out."""
+
+    profile: str | None = Field(default=None, min_length=1)
+
+
 class ExecutionLogs(_Arguments):
     """Which executions to tell about."""
 

@@ -153,7 +153,7 @@ class RunbookDocument(TextDocument):
             start, end = self.offset(change.range.start), self.offset(change.range.end)
             edit = TextEdit(Span(start, max(start, end)), change.text)
         else:
-            edit = _smallest_edit(self.source, change.text)
+            edit = smallest_edit(self.source, change.text)
         self._index = self._index.replace(edit)
         self._source = self._index.text
         if self._parsed is not None:
@@ -173,7 +173,7 @@ class RunbookDocument(TextDocument):
         )
 
 
-def _smallest_edit(old: str, new: str) -> TextEdit:
+def smallest_edit(old: str, new: str) -> TextEdit:
     """Return the edit between two whole texts, so that anchors elsewhere survive."""
     shortest = min(len(old), len(new))
     head = _common(old, new, shortest)

@@ -26,6 +26,8 @@ from cloudops_ls.lsp.plan_steps import fill_step, plan_steps
 from cloudops_ls.lsp.refusing import follow_up
 from cloudops_ls.lsp.rehearsing import rehearse
 from cloudops_ls.lsp.running import executor_of, run_in_file
+from cloudops_ls.lsp.signing_in import sign_in, wants_sign_in
+from cloudops_ls.lsp.waiting import offer_to_wait
 from cloudops_ls.storage.audit_chain import AuditEvent
 from cloudops_ls.worker import wire
 
@@ -173,7 +175,7 @@ class Attempt:
             It cannot run, or the policy denies it.
         """
         session = self._session
-        checked = await check(session, self._document, self._text, identify=True)
+        checked = await self._check()
         found = await session.worker.request(
             wire.IMPACT, {"command": checked.command.model_dump(mode="json")}
         )
@@ -191,6 +193,20 @@ class Attempt:
                 fix="cloudops-ls policy test '<command>' explains it",
             )
         return Ready(checked, impact, verdict)
+
+    async def _check(self) -> Checked:
+        """Check the command as whoever it would run as, signing in first where that is needed."""
+        session, document = self._session, self._document
+        try:
+            return await check(session, document, self._text, identify=True)
+        except CloudOpsError as error:
+            if not wants_sign_in(error):
+                raise
+            offline = await check(session, document, self._text)
+            profile = offline.command.profile or session.profile_for(document.runbook)
+            if not await sign_in(session, profile):
+                raise
+        return await check(session, document, self._text, identify=True)
 
     async def _ask(self, ready: Ready) -> Answer:
         checked = ready.check.command
@@ -257,6 +273,9 @@ class Attempt:
         execution = await executor_of(session).approve(order, approval, digest)
         outcome = await run_in_file(session, document, self._command, order, execution)
         await self._verify(ready)
+        if not self._in_plan:
+            # Not waited for: the client is told of this command's end now.
+            session.spawn(offer_to_wait(session, document, checked, outcome))
         return {
             "status": outcome.status.value,
             "executionId": outcome.execution_id,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from cloudops_ls.lsp.documents import smallest_edit
 from cloudops_ls.lsp.editing import Written, write
 from cloudops_ls.runbook.edits import NoPlace, OutputText, set_output
+from cloudops_ls.runbook.text import Span, TextEdit
 
 if TYPE_CHECKING:
     from cloudops_ls.lsp.documents import RunbookDocument
     from cloudops_ls.lsp.session import Session
     from cloudops_ls.runbook.model import Command
-    from cloudops_ls.runbook.text import TextEdit
 
 _LONGEST_TEXT = 65_536
 """Characters of output in the file, whatever its lines."""
@@ -70,8 +71,25 @@ class OutputWriter:
         if command.text != self._text and not ours:
             # Output under a command that did not produce it would be a lie.
             return None
-        edit = set_output(runbook, command, output)
-        return [] if runbook.slice(edit.span) == edit.new_text else [edit]
+        edit = smallest(set_output(runbook, command, output), runbook.text)
+        return [edit] if edit.new_text or edit.span.start < edit.span.end else []
+
+
+def smallest(edit: TextEdit, text: str) -> TextEdit:
+    """Return the edit without what it leaves as it is at both ends.
+
+    Output grows at its end: an editor then moves neither the cursor nor what is on screen.
+    """
+    old, new = edit.span.of(text), edit.new_text
+    inner = smallest_edit(old, new)
+    head, tail = inner.span.start, len(old) - inner.span.end
+    # No client can point between the two characters of a line's end.
+    if old[:head].endswith("\r"):
+        head -= 1
+    if old[len(old) - tail - 1 : len(old) - tail] == "\r" and tail:
+        tail -= 1
+    span = Span(edit.span.start + head, edit.span.end - tail)
+    return TextEdit(span, new[head : len(new) - tail])
 
 
 def language_of(content: str) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _STREAM_SECONDS = 1.0
 """Pause between two writes of growing output into the file."""
+_QUIET_SECONDS = 0.4
+"""A command that ends within this is one edit, and so one undo step."""
 _HIDDEN = (
     "The output holds a secret. It is stored encrypted: cloudops-ls executions show {id} --reveal"
 )
@@ -58,16 +60,16 @@ async def run_in_file(
 
     async def stream() -> None:
         """Write what has come so far, at a pace that a reader and an editor can follow."""
-        shown = ""
+        await asyncio.sleep(_QUIET_SECONDS)
+        shown: str | None = None
         while True:
-            await asyncio.sleep(_STREAM_SECONDS)
             if output != shown:
                 shown = output
                 await writer.show("running", visible(shown))
+            await asyncio.sleep(_STREAM_SECONDS)
 
     async with WorkDone(session, f"Running {order.checked.command}") as work:
         with session.executing(execution.id, work.cancelled):
-            await writer.show("running", "")
             streaming = asyncio.create_task(stream())
             try:
                 outcome = await executor_of(session).run(

@@ -67,10 +67,13 @@ class CommandsPart:
         context = CommandContext(
             profile=str(params["profile"]), region=params.get("region") or None
         )
-        checked = self._checked(str(params["text"]), context, identify=bool(params.get("identify")))
+        identify = bool(params.get("identify"))
+        checked = self._checked(str(params["text"]), context, identify=identify)
+        # Credentials are fetched for what is about to run, not for what is merely looked at.
+        acting = (checked.profile or context.profile) if identify else None
         return {
             "command": checked.model_dump(mode="json"),
-            "environment": self._sessions.environment(),
+            "environment": self._sessions.environment(acting),
         }
 
     def diagnose(self, params: dict[str, Any]) -> list[list[dict[str, Any]]]:

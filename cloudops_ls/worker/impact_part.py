@@ -1,4 +1,4 @@
-"""The worker's part for confirmations: what a checked command would touch, as things are now."""
+"""The worker's part around a run: what a command would touch, and what would see it through."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cloudops_ls.aws.sessions import SessionFactory
     from cloudops_ls.commands.parser import CommandParser
+    from cloudops_ls.commands.waiters import Waiters
     from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.scanner import Scanner
     from cloudops_ls.storage.resource import Resource
@@ -47,6 +48,8 @@ class ImpactPart:
         Relations between types, and inverse actions.
     parser
         Tells whether an operation has a dry run.
+    waiters
+        Knows what sees a command through.
     notify
         Tells every client that stored resources changed.
     """
@@ -58,6 +61,7 @@ class ImpactPart:
         scanner: Scanner,
         catalog: Catalog,
         parser: CommandParser,
+        waiters: Waiters,
         notify: Notify,
     ) -> None:
         self._storage = storage
@@ -65,9 +69,13 @@ class ImpactPart:
         self._scanner = scanner
         self._catalog = catalog
         self._parser = parser
+        self._waiters = waiters
         self._notify = notify
         self._asking = ThreadPoolExecutor(_MOST_ASKED, thread_name_prefix="impact")
-        self.methods: Mapping[str, Callable[[dict[str, Any]], Any]] = {wire.IMPACT: self.impact}
+        self.methods: Mapping[str, Callable[[dict[str, Any]], Any]] = {
+            wire.IMPACT: self.impact,
+            wire.WAITER: self.waiter,
+        }
 
     @property
     def busy(self) -> bool:
@@ -99,6 +107,12 @@ class ImpactPart:
             undo=inverse_of(checked, resources, self._catalog),
             dry_run=self._dry_run(checked),
         ).model_dump(mode="json")
+
+    def waiter(self, params: dict[str, Any]) -> str | None:
+        """Return the command that waits until what a command began has ended, if there is one."""
+        checked = CheckedCommand.model_validate(params["command"])
+        argv = self._waiters.command_for(checked, str(params["output"]))
+        return None if argv is None else shlex.join(argv)
 
     def _principal(self, profile: str | None) -> str | None:
         try:

@@ -48,6 +48,7 @@ REFRESH = "estate/refresh"
 CHECK = "commands/check"
 DIAGNOSE = "commands/diagnose"
 IMPACT = "commands/impact"
+WAITER = "commands/waiter"
 BACKUP = "backup/make"
 BACKUPS = "backup/list"
 VERIFY_BACKUPS = "backup/verify"
@@ -77,7 +78,7 @@ SERVICE_METHODS = (
     *(PROFILES, CREDENTIALS, SIGN_IN_BEGIN, SIGN_IN_FINISH, SIGN_IN_CANCEL),
     *(SIGN_OUT, KEYCHAIN_COPY, KEYCHAIN_FORGET),
     *(SEARCH, REFRESH),
-    *(CHECK, DIAGNOSE, IMPACT),
+    *(CHECK, DIAGNOSE, IMPACT, WAITER),
     *BACKUP_METHODS,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -137,3 +138,29 @@ async def test_any_editor_can_rehearse_and_explain(
     assert [entry.event for entry in entries] == ["approved", "started", "ended", "refused"]
     assert entries[0].details["dry_run"] is True
     assert entries[0].details["argv"][-1] == "--dry-run"
+
+
+async def test_a_server_killed_at_the_question_has_run_nothing_and_remembers_no_yes(
+    editor: Editor,
+    open_editor: Callable[..., Any],
+    cloud: DemoCloud,
+    home: Home,
+    environment: dict[str, str],
+) -> None:
+    buffer = editor.open(runbook(STOP))
+
+    async def kill(_question: Any) -> None:
+        editor.process.kill()
+
+    # The first yes was given; the server dies with the second question open.
+    editor.answers.extend(["Run", kill])
+    running = asyncio.create_task(editor.run(buffer, "aws rds"))
+    await editor.process.wait()
+    running.cancel()
+    assert state_of(cloud) == "available"
+    assert audited(home, environment) == []
+    again = await open_editor(environment)
+    await again.until(lambda: "name index loaded" in again.logged(), "the names were loaded")
+    assert await again.execute("cloudops.executionLogs", {}) == []
+    assert not again.questions
+    assert state_of(cloud) == "available"

@@ -246,3 +246,20 @@ async def test_output_streams_into_the_file_where_the_command_has_moved(editor: 
     assert buffer.text.startswith("Typed meanwhile 🚧\n\n# Friday\n\n```sh\n$ aws s3 ls")
     assert buffer.text.count("output=") == 1
     assert f"output={result['executionId']} status={result['status']}" in buffer.text
+
+
+async def test_waiting_is_offered_for_what_goes_on(
+    editor: Editor, cloud: DemoCloud, environment: dict[str, str]
+) -> None:
+    ec2 = cloud.client("ec2", PRODUCTION)
+    image = ec2.describe_images(Owners=["self"])["Images"][0]["ImageId"]
+    (made,) = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"]
+    buffer = editor.open(runbook(f"aws ec2 stop-instances --instance-ids {made['InstanceId']}"))
+    editor.answers.extend(["Run", "Wait"])
+    result = await editor.run(buffer, "aws ec2")
+    assert result["status"] == "success", editor.said()
+    await editor.until(lambda: "has come to its end" in editor.said(), "it was waited for", 60)
+    assert "is under way (stopping)" in editor.questions[-1].message
+    assert "Waiting: ec2 wait instance-stopped" in str(editor.progress_reports)
+    listed = await editor.execute("cloudops.executionLogs", {"limit": 1})
+    assert listed[0]["command"].startswith("aws ec2 wait instance-stopped --instance-ids")

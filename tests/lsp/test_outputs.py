@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudops_ls.lsp.outputs import cut, language_of
+from cloudops_ls.lsp.outputs import cut, language_of, smallest
+from cloudops_ls.runbook.text import Span, TextEdit, apply_edits
 
 
 @given(st.lists(st.text(alphabet="abc 123", max_size=5), max_size=50), st.integers(1, 60))
@@ -45,3 +46,26 @@ def test_one_endless_line_is_cut_too() -> None:
 )
 def test_json_is_marked_as_such(content: str, language: str) -> None:
     assert language_of(content) == language
+
+
+LINES = st.lists(st.sampled_from(["a", "b", "é😀", "", "```"]), max_size=6)
+
+
+@given(LINES, LINES, st.sampled_from(["\n", "\r\n"]))
+def test_an_edit_changes_only_what_is_different(
+    before: list[str], after: list[str], newline: str
+) -> None:
+    old, new = newline.join(before), newline.join(after)
+    text = f"above{newline}{old}{newline}below"
+    span = Span(5 + len(newline), 5 + len(newline) + len(old))
+    edit = smallest(TextEdit(span, new), text)
+    assert apply_edits(text, [edit]) == text[: span.start] + new + text[span.end :]
+    assert edit.span.end - edit.span.start <= len(old)
+    for place in (edit.span.start, edit.span.end):
+        assert text[max(place - 1, 0) : place + 1] != "\r\n"
+
+
+def test_output_that_grows_is_an_insertion() -> None:
+    text = "```text\none\n```"
+    edit = smallest(TextEdit(Span(0, len(text)), "```text\none\ntwo\n```"), text)
+    assert edit == TextEdit(Span(12, 12), "two\n")

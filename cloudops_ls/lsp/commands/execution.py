@@ -1,4 +1,4 @@
-"""Commands of the executor: run, plan, undo, cancel, log, copy."""
+"""Commands of the executor: run, plan, undo, cancel, log, sign in, copy."""
 
 from __future__ import annotations
 
@@ -48,6 +48,13 @@ def register(command: Register, session: Session) -> None:
         which = given.read(given.ExecutionLogs, command_ids.EXECUTION_LOGS, arguments)
         return await execution_logs(session, which)
 
+    async def sign_in(*arguments: Any) -> Any:
+        from cloudops_ls.lsp import arguments as given
+        from cloudops_ls.lsp.signing_in import sign_in_command
+
+        wanted = given.read(given.SignIn, command_ids.SIGN_IN, arguments)
+        return await sign_in_command(session, wanted.profile)
+
     async def copy_command(*arguments: Any) -> Any:
         from cloudops_ls.lsp import arguments as given
         from cloudops_ls.lsp.guard import show
@@ -62,4 +69,5 @@ def register(command: Register, session: Session) -> None:
     command(command_ids.UNDO_EXECUTION, undo_execution)
     command(command_ids.CANCEL_EXECUTION, cancel_execution)
     command(command_ids.EXECUTION_LOGS, execution_logs)
+    command(command_ids.SIGN_IN, sign_in)
     command(command_ids.COPY_COMMAND, copy_command)
