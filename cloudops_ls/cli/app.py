@@ -23,6 +23,7 @@ app = typer.Typer(
 def run() -> None:
     """Run the command line; expected failures are one message and exit code 1."""
     from cloudops_ls.cli import (
+        accounts,
         audit,
         backup,
         commands,
@@ -34,12 +35,17 @@ def run() -> None:
         history,
         key,
         policy,
+        resources,
         search,
+        status,
     )
 
     for group in (
         estate,
+        status,
         search,
+        resources,
+        accounts,
         commands,
         policy,
         history,

@@ -144,7 +144,8 @@ class SyncPart:
         Parameters
         ----------
         params
-            ``kind``: ``full`` or ``incremental``.
+            ``kind``: ``full`` or ``incremental``; ``settings`` and ``profile`` as for
+            `configure_sync`, for this time alone.
 
         Raises
         ------
@@ -157,7 +158,13 @@ class SyncPart:
             raise CloudOpsError(
                 "There is no such synchronisation", fix="Choose full or incremental"
             ) from None
-        return self._synchronise(kind, str(params.get("reason") or "request"))
+        settings = params.get("settings")
+        return self._synchronise(
+            kind,
+            "request",
+            EstateSettings.model_validate(settings) if settings else self._settings,
+            str(params.get("profile") or self._profile),
+        )
 
     def configure_sync(self, params: dict[str, Any]) -> None:
         """Take what an editor says about scanning; the last one to say something counts.
@@ -215,7 +222,7 @@ class SyncPart:
             if due is None or due.at > now() or self._closing.is_set():
                 continue
             try:
-                self._synchronise(due.kind, "schedule")
+                self._synchronise(due.kind, "schedule", self._settings, self._profile)
             except CloudOpsError as error:
                 logger.info("synchronisation: %s", type(error).__name__)
                 self._closing.wait(_TICK)
@@ -243,9 +250,10 @@ class SyncPart:
             return "the estate has never been scanned"
         return None
 
-    def _synchronise(self, kind: SyncKind, reason: str) -> dict[str, Any]:
-        settings = self._settings
-        profiles = list(settings.profiles) or [self._profile]
+    def _synchronise(
+        self, kind: SyncKind, reason: str, settings: EstateSettings, profile: str
+    ) -> dict[str, Any]:
+        profiles = list(settings.profiles) or [profile]
         run = SyncRun(kind=kind, reason=reason)
         if kind is SyncKind.FULL:
             return self._work.do(

@@ -19,7 +19,7 @@ from cloudops_ls.aws.errors import (
     NoCredentials,
     ProfileUnusable,
 )
-from cloudops_ls.aws.sessions import AccountIdentity, ClientSettings, SessionFactory
+from cloudops_ls.aws.sessions import ClientSettings, SessionFactory
 from tests.aws.answering import AnsweringServer
 from tests.aws.stand_in import MAIN, SECOND, SECRET, write_profiles
 
@@ -45,8 +45,9 @@ def sessions() -> Iterator[SessionFactory]:
 
 def test_each_profile_knows_its_account(cloud: StandIn, sessions: SessionFactory) -> None:
     cloud.client("second", "iam", "us-east-1").create_account_alias(AccountAlias="acme-staging")
-    assert sessions.identity("main") == AccountIdentity(MAIN, None, "aws")
-    assert sessions.identity("second") == AccountIdentity(SECOND, "acme-staging", "aws")
+    main, second = sessions.identity("main"), sessions.identity("second")
+    assert (main.account_id, main.alias, main.partition) == (MAIN, None, "aws")
+    assert (second.account_id, second.alias) == (SECOND, "acme-staging")
     assert sessions.profile_for(SECOND) == "second"
 
 
