@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from cloudops_ls.home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cloudops_ls.assistant.base import Assistant
     from cloudops_ls.aws.sessions import SessionFactory
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cloudops_ls.estate.search.current import CurrentNames
     from cloudops_ls.lsp.dependencies import Dependencies
     from cloudops_ls.storage.backups import BackupPlan
+    from cloudops_ls.storage.indexing.settings import VectorSettings
     from cloudops_ls.storage.records import AccountRecord
     from cloudops_ls.storage.resource import Resource
     from cloudops_ls.storage.service import StorageService
@@ -173,16 +174,16 @@ def worker_service(
     from cloudops_ls.commands.estate_doubts import EstateDoubts
     from cloudops_ls.commands.parser import CommandParser
     from cloudops_ls.commands.waiters import Waiters
+    from cloudops_ls.config import load_settings
     from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.scanner import Scanner
     from cloudops_ls.estate.search.current import CurrentNames
     from cloudops_ls.estate.search.vocabulary import Vocabulary
     from cloudops_ls.estate.sync.incremental import IncrementalSync
-    from cloudops_ls.storage.estate_index import VectorSettings
     from cloudops_ls.storage.service import StorageService
-    from cloudops_ls.storage.vectors.engines import Engine
     from cloudops_ls.worker.accounts_part import AccountsPart
     from cloudops_ls.worker.backup_part import BackupPart
+    from cloudops_ls.worker.chat_part import ChatPart
     from cloudops_ls.worker.commands_part import CommandsPart
     from cloudops_ls.worker.impact_part import ImpactPart
     from cloudops_ls.worker.index_part import IndexPart
@@ -197,9 +198,7 @@ def worker_service(
         kind = catalog.get(resource.resource_type)
         return (kind.title, *kind.synonyms) if kind is not None else ()
 
-    vectors = VectorSettings(
-        engine=Engine(settings.search.engine.value), model=settings.search.model, words=words
-    )
+    vectors = vector_settings(home, settings, words=words)
     keychain = Keychain(home.keychain_register)
     sessions = SessionFactory(
         keychain=keychain,
@@ -226,7 +225,7 @@ def worker_service(
     doubts = EstateDoubts(catalog, storage.estate.find, listed)
     parser = CommandParser()
     checker = CommandChecker(parser, Classifier(), storage.estate.find, doubts)
-    index = IndexPart(storage, notify)
+    index = IndexPart(storage, notify, wanted_model=lambda: load_settings(home)[0].search.model)
     names = CurrentNames(Vocabulary(catalog, accounts=storage.estate.accounts))
     service = WorkerService(
         storage,
@@ -247,6 +246,7 @@ def worker_service(
             CommandsPart(storage, sessions, checker),
             ImpactPart(storage, sessions, scanner, catalog, parser, Waiters(), notify),
             BackupPart(storage, notify),
+            ChatPart(storage),
         ],
     )
     service.start()
@@ -307,6 +307,45 @@ def backup_plan(home: Home, sessions: SessionFactory) -> BackupPlan | None:
         interval=timedelta(hours=chosen.interval_hours),
         keep_days=chosen.retention_days,
     )
+
+
+def vector_settings(
+    home: Home, settings: Settings, *, words: Callable[[Resource], Iterable[str]]
+) -> VectorSettings:
+    """Return how to search, from the settings.
+
+    Parameters
+    ----------
+    words
+        What else a resource is called.
+    """
+    from cloudops_ls.storage.indexing.settings import ServerSettings, VectorSettings
+    from cloudops_ls.storage.vectors.engines import Engine
+
+    qdrant = settings.qdrant
+    server = None
+    if qdrant.url is not None:
+        server = ServerSettings(
+            url=qdrant.url,
+            api_key=qdrant_api_key,
+            ca_file=Path(qdrant.ca_file).expanduser() if qdrant.ca_file else None,
+            prefix=qdrant.prefix,
+            timeout=qdrant.timeout_seconds,
+        )
+    return VectorSettings(
+        engine=Engine(settings.search.engine.value),
+        model=settings.search.model,
+        models=models_directory(home, settings),
+        words=words,
+        vocabulary=installed_version("cloudops-ls"),
+        server=server,
+    )
+
+
+def models_directory(home: Home, settings: Settings) -> Path:
+    """Return where embedding models are installed."""
+    chosen = settings.search.models_directory
+    return Path(chosen).expanduser() if chosen is not None else home.models
 
 
 def connect_worker(
@@ -385,13 +424,22 @@ def assistant_token() -> str | None:
     A keychain that is missing or locked is the same as none: the server then says that it wants
     a token, which is the clearer message.
     """
+    return _secret("CLOUDOPS_ASSISTANT_TOKEN", "assistant-token")
+
+
+def qdrant_api_key() -> str | None:
+    """Return the Qdrant server's API key, from the environment or the keychain, or None."""
+    return _secret("CLOUDOPS_QDRANT_API_KEY", "qdrant-api-key")
+
+
+def _secret(variable: str, name: str) -> str | None:
     import keyring
     from keyring.errors import KeyringError
 
-    given = os.environ.get("CLOUDOPS_ASSISTANT_TOKEN")
+    given = os.environ.get(variable)
     if given:
         return given
     try:
-        return keyring.get_password("cloudops-ls", "assistant-token")
+        return keyring.get_password("cloudops-ls", name)
     except KeyringError:
         return None

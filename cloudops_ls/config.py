@@ -42,6 +42,7 @@ class VectorEngine(StrEnum):
     AUTO = "auto"
     EDGE = "edge"
     MEMORY = "memory"
+    SERVER = "server"
 
 
 class ServerSideEncryption(StrEnum):
@@ -138,8 +139,24 @@ class SearchSettings(_Section):
     """The search index."""
 
     engine: VectorEngine = VectorEngine.AUTO
-    model: str | None = Field(default=None, pattern=r"^[\w.-]+$")
-    """Name of an embedding model below ``models/`` in the home; any that is there when unset."""
+    """``server`` needs ``qdrant.url``; with that, ``auto`` means ``server``."""
+    model: str | None = Field(default=None, pattern=r"^[\w.-]+(/[\w.-]+)?$")
+    """Name of an installed embedding model; the one installed last when unset."""
+    models_directory: str | None = Field(default=None, min_length=1)
+    """Where embedding models are installed; ``models/`` in the home when unset."""
+
+
+class QdrantSettings(_Section):
+    """A Qdrant server for the search index; its API key is not a setting."""
+
+    url: str | None = Field(default=None, pattern=r"^https?://[^\s@]+$")
+    """Such as ``https://qdrant.example.com:6333``; unset, the index stays in this process."""
+    ca_file: str | None = Field(default=None, min_length=1)
+    """PEM file with the certificate authorities to trust instead of the system's."""
+    prefix: str = Field(default="", pattern=r"^[\w-]*$", max_length=64)
+    """Of the names of collections, for servers that others use too."""
+    timeout_seconds: float = Field(default=10, ge=1, le=300)
+    """Longest wait for one request."""
 
 
 class DatabaseSettings(_Section):
@@ -199,6 +216,7 @@ class Settings(_Section):
     estate: EstateSettings = EstateSettings()
     hover: HoverSettings = HoverSettings()
     search: SearchSettings = SearchSettings()
+    qdrant: QdrantSettings = QdrantSettings()
     database: DatabaseSettings = DatabaseSettings()
     backup: BackupSettings = BackupSettings()
     worker: WorkerSettings = WorkerSettings()

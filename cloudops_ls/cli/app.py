@@ -33,7 +33,9 @@ def run() -> None:
         estate,
         executions,
         history,
+        index,
         key,
+        models,
         policy,
         resources,
         search,
@@ -54,6 +56,8 @@ def run() -> None:
         key,
         doctor,
         backup,
+        index,
+        models,
         conformance,
         demo,
     ):

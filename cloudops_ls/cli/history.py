@@ -14,14 +14,16 @@ from rich.table import Column, Table
 
 from cloudops_ls.assistant.transcript import TranscriptFormat, transcript
 from cloudops_ls.cli.tables import print_tables
+from cloudops_ls.cli.worker_call import ask_worker
 from cloudops_ls.composition import open_storage
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import Home
+from cloudops_ls.storage.records import Conversation
+from cloudops_ls.worker import wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloudops_ls.storage.records import Conversation
     from cloudops_ls.storage.service import StorageService
 
 history = typer.Typer(help="What was asked and answered in runbooks.", rich_markup_mode=None)
@@ -52,9 +54,9 @@ def search_conversations(
     limit: Annotated[int, typer.Option(help="At most so many.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Find conversations by what was said in them; exit code 1 when there is none."""
-    with open_storage(Home.locate()) as storage:
-        found = storage.chat.search_conversations(query, limit)
+    """Find conversations by the words and meaning of what was said; exit code 1 for none."""
+    hits = ask_worker(Home.locate(), wire.CHAT_SEARCH, {"query": query, "limit": limit})
+    found = [Conversation.model_validate(hit) for hit in hits]
     _print(found, as_json=as_json)
     if not found:
         raise typer.Exit(1)

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
+
 from cloudops_ls.composition import connect_worker
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.storage.locks import FileLock
@@ -39,8 +41,14 @@ def ask_worker(
         What the worker reported, or that it cannot be started.
     """
 
+    def hear(kind: str, message: dict[str, Any]) -> None:
+        if kind == wire.WORKER_MESSAGE:
+            Console(stderr=True).print(str(message.get("message", "")), markup=False)
+        elif on_notification is not None:
+            on_notification(kind, message)
+
     async def ask() -> Any:
-        worker = connect_worker(home, on_notification)
+        worker = connect_worker(home, hear)
         try:
             return await worker.request(method, params)
         except asyncio.CancelledError:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     )
     from cloudops_ls.lsp.session import Session
     from cloudops_ls.storage.records import Conversation
-    from cloudops_ls.storage.service import StorageService
 
 _DELETE = "Delete for good"
 
@@ -39,15 +38,26 @@ async def create_conversation(session: Session, wanted: CreateConversation) -> d
 
 async def conversations(session: Session, wanted: Conversations) -> list[dict[str, Any]]:
     """Return conversations, without their messages."""
+    if not wanted.query.strip():
+        found = await session.stored(
+            lambda store: store.chat.conversations(wanted.limit, label=wanted.label)
+        )
+        return [_told(one) for one in found]
+    hits = await _alike(session, wanted.query)
+    fitting = (one for one in hits if wanted.label is None or wanted.label in one.labels)
+    return [_told(one) for one in list(fitting)[: wanted.limit]]
 
-    def found(store: StorageService) -> list[Conversation]:
-        if not wanted.query.strip():
-            return store.chat.conversations(wanted.limit, label=wanted.label)
-        hits = store.chat.search_conversations(wanted.query)
-        fitting = (one for one in hits if wanted.label is None or wanted.label in one.labels)
-        return list(fitting)[: wanted.limit]
 
-    return [_told(one) for one in await session.stored(found)]
+async def _alike(session: Session, query: str) -> list[Conversation]:
+    """Search by words and meaning in the worker, by words alone where that cannot be."""
+    from cloudops_ls.storage.records import Conversation
+    from cloudops_ls.worker import wire
+
+    try:
+        hits = await session.worker.request(wire.CHAT_SEARCH, {"query": query})
+    except CloudOpsError:
+        return await session.stored(lambda store: store.chat.search_conversations(query))
+    return [Conversation.model_validate(hit) for hit in hits]
 
 
 async def conversation_messages(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, or_, select, update
 
@@ -11,27 +11,50 @@ from cloudops_ls.storage.records import Conversation, Message, Role, now
 from cloudops_ls.storage.tables import ConversationRow, MessageRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from pydantic import JsonValue
     from sqlalchemy import Connection
 
     from cloudops_ls.storage.database import Database
+    from cloudops_ls.storage.search import Alike
 
 TITLE_LENGTH = 80
 """Characters of the first prompt that become a conversation's title."""
 LABEL_LENGTH = 64
 
 
+ALIKE = 20
+"""Most conversations that a search adds because they are alike, unless a limit is given."""
+_MESSAGES_EACH = 5
+"""Messages to ask the index for, for each conversation that is wanted."""
+
+
+class SaidIndex(Protocol):
+    """The search index, as the chat sees it."""
+
+    def search(self, query: str, limit: int) -> Sequence[Alike] | None:
+        """Return the ids of the messages most alike to ``query``; None if it cannot tell."""
+        ...
+
+
 class ChatStorage:
     """Everything said in runbooks, by conversation.
 
     A conversation comes into being with its first message or its first `update_context`.
+
+    Parameters
+    ----------
+    database
+        Where it is.
+    index
+        The search index over messages; without one, search is by text alone.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, index: SaidIndex | None = None) -> None:
         self._database = database
+        self._index = index
 
     def append(self, context_id: str, message: Message) -> None:
         """Add ``message`` to the end of a conversation.
@@ -150,16 +173,39 @@ class ChatStorage:
         return removed.rowcount > 0
 
     def search_conversations(self, query: str, limit: int | None = None) -> list[Conversation]:
-        """Return conversations that contain every word of ``query``, last used first.
+        """Return conversations for ``query``, best first.
 
-        Words may stand in the title or in any message, in any order and case.
+        First those that contain every word of it, in the title or in any messages, in any order
+        and case, last used first. Then, with an index, those with the messages most alike to it
+        in words and meaning.
         """
         words = query.split()
-        if not words:
+        if not words or limit == 0:
             return []
-        return self._conversations(
+        # Before any transaction: the index may itself read the database to catch up.
+        wanted = ALIKE if limit is None else limit
+        alike = self._index.search(query, wanted * _MESSAGES_EACH) if self._index else None
+        found = self._conversations(
             _by_use(select(ConversationRow).where(and_(*map(_mentions, words)))).limit(limit)
         )
+        if alike:
+            known = {conversation.id for conversation in found}
+            more = [each for each in self._holding(alike) if each.id not in known]
+            found += more[:ALIKE]
+        return found[:limit]
+
+    def _holding(self, alike: Sequence[Alike]) -> list[Conversation]:
+        """Return the conversations of messages, those of the best messages first."""
+        ids = [each.key for each in alike]
+        with self._database.read() as connection:
+            rows = connection.execute(
+                select(MessageRow.id, MessageRow.conversation_id).where(MessageRow.id.in_(ids))
+            ).all()
+        owner = {row.id: row.conversation_id for row in rows}
+        wanted = list(dict.fromkeys(owner[each] for each in ids if each in owner))
+        found = self._conversations(select(ConversationRow).where(ConversationRow.id.in_(wanted)))
+        by_id = {conversation.id: conversation for conversation in found}
+        return [by_id[each] for each in wanted if each in by_id]
 
     def _conversations(self, query: Select[Any]) -> list[Conversation]:
         with self._database.read() as connection:

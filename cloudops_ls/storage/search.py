@@ -31,9 +31,9 @@ _LAST_CHARACTER = "\U0010ffff"
 
 
 class Alike(NamedTuple):
-    """A resource that the index finds alike."""
+    """Something that the index finds alike."""
 
-    arn: str
+    key: str
     score: float
     """Greater is better; comparable within one answer only."""
     how: Match
@@ -42,7 +42,7 @@ class Alike(NamedTuple):
 class Similarity(Protocol):
     """What the index adds to a search."""
 
-    def search(self, query: str, filters: ResourceFilter, limit: int) -> Sequence[Alike] | None:
+    def alike(self, query: str, filters: ResourceFilter, limit: int) -> Sequence[Alike] | None:
         """Return the resources most alike to ``query``, best first; None if it cannot tell."""
         ...
 
@@ -68,7 +68,7 @@ class EstateSearch:
         if not query or limit < 1:
             return []
         # Before the transaction: the index may itself read the database to catch up.
-        alike = self._index.search(query, filters, limit) if self._index is not None else None
+        alike = self._index.alike(query, filters, limit) if self._index is not None else None
         with self._database.read() as connection:
             return _first(self._candidates(connection, query, filters, alike), filters, limit)
 
@@ -78,7 +78,7 @@ class EstateSearch:
         limit = min(limit, MAX_LIMIT)
         if not query or limit < 1:
             return []
-        alike = self._index.search(query, filters, limit) if self._index is not None else None
+        alike = self._index.alike(query, filters, limit) if self._index is not None else None
         with self._database.read() as connection:
             return _first(_similar(connection, query, filters, alike), filters, limit)
 
@@ -175,7 +175,7 @@ def _similar(
 
 def _from_index(connection: Connection, alike: Sequence[Alike]) -> Iterator[SearchHit]:
     best = max((each.score for each in alike), default=0.0)
-    by_arn = {each.arn: each for each in alike}
+    by_arn = {each.key: each for each in alike}
     for resource in load(connection, by_arn):
         found = by_arn[resource.arn]
         share = found.score / best if best > 0 else 1.0

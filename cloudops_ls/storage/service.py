@@ -14,6 +14,7 @@ from cloudops_ls.storage.estate import EstateStorage
 from cloudops_ls.storage.executions import ExecutionLog
 from cloudops_ls.storage.health import HealthPart, PartState, StorageHealth
 from cloudops_ls.storage.keys import KeyRing
+from cloudops_ls.storage.notices import Notices
 from cloudops_ls.storage.sync import SyncState
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from cloudops_ls.home import Home
     from cloudops_ls.storage.backups import BackupPlan, Backups
-    from cloudops_ls.storage.estate_index import EstateIndex, VectorSettings
+    from cloudops_ls.storage.indexing.search_index import SearchIndex
+    from cloudops_ls.storage.indexing.settings import VectorSettings
     from cloudops_ls.storage.locks import Lock
 
 
@@ -43,6 +45,8 @@ class StorageService:
         Who decided and ran what, chained so that tampering shows.
     index
         The search index, where the service was opened with one; empty until its ``rebuild``.
+    notices
+        What the operator was told already.
     sync
         How well the estate is known, and the lock of whoever scans.
     """
@@ -52,7 +56,7 @@ class StorageService:
         home: Home,
         keys: KeyRing | None,
         database: Database,
-        index: EstateIndex | None = None,
+        index: SearchIndex | None = None,
         backup: Callable[[], BackupPlan | None] = lambda: None,
         held: Lock | None = None,
     ) -> None:
@@ -60,13 +64,14 @@ class StorageService:
         self._keys = keys
         self._held = held
         self._database = database
-        self.chat = ChatStorage(database)
         self.index = index
-        self.estate = EstateStorage(database, index)
+        self.chat = ChatStorage(database, index.chat if index else None)
+        self.estate = EstateStorage(database, index.estate if index else None)
         self.audit = AuditLog(database, home)
         self.executions = ExecutionLog(database, self.audit)
         self.sync = SyncState(database, home)
         self._backup = backup
+        self.notices = Notices(database)
 
     @classmethod
     def open(
@@ -199,11 +204,11 @@ class StorageService:
         )
 
 
-def _index(database: Database, home: Home, vectors: VectorSettings) -> EstateIndex:
+def _index(database: Database, home: Home, vectors: VectorSettings) -> SearchIndex:
     # Qdrant and numpy: only for those who search with them.
-    from cloudops_ls.storage.estate_index import EstateIndex
+    from cloudops_ls.storage.indexing.search_index import SearchIndex
 
-    return EstateIndex(database, home.models, vectors)
+    return SearchIndex(database, home.models, vectors)
 
 
 def _failed(name: str, error: CloudOpsError) -> HealthPart:

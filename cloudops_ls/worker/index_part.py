@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.errors import CloudOpsError, RetryableError
 from cloudops_ls.logs import logger
 from cloudops_ls.storage.health import PartState
 from cloudops_ls.worker import wire
@@ -13,9 +13,17 @@ from cloudops_ls.worker import wire
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cloudops_ls.storage.estate_index import EstateIndex
+    from cloudops_ls.storage.indexing.search_index import SearchIndex
     from cloudops_ls.storage.service import StorageService
     from cloudops_ls.worker.service import Notify
+
+RETRY_SECONDS = 30.0
+"""How long an index that is not whole is left before it is tried again."""
+COMPARE_SECONDS = 3600.0
+"""How often a whole one is compared with the database."""
+_PATIENCE = 60.0
+"""Seconds that somebody who asks for the status waits for an index that is being filled."""
+_NO_MODEL = "no_model"
 
 
 class IndexPart:
@@ -27,19 +35,37 @@ class IndexPart:
         The store, opened with or without a search index.
     notify
         Notifies every client; callable from any thread.
+    wanted_model
+        Returns the name of the embedding model in the settings as they are now.
     """
 
-    def __init__(self, storage: StorageService, notify: Notify) -> None:
+    def __init__(
+        self,
+        storage: StorageService,
+        notify: Notify,
+        *,
+        wanted_model: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._storage = storage
         self._notify = notify
+        self._wanted_model = wanted_model
         self._closing = threading.Event()
         self._wanted = threading.Event()
-        self.methods: Mapping[str, Callable[[dict[str, Any]], Any]] = {wire.HEALTH: self.health}
+        self._paused = threading.Event()
+        self._abandoned = threading.Event()
+        self._filled = threading.Event()
+        self._renewing = threading.Lock()
+        self.methods: Mapping[str, Callable[[dict[str, Any]], Any]] = {
+            wire.HEALTH: self.health,
+            wire.INDEX_STATUS: self.status,
+            wire.INDEX_REBUILD: self.rebuild,
+            wire.MODELS_CHANGED: self.models_changed,
+        }
 
     @property
     def busy(self) -> bool:
-        """An index is rebuilt at any time; nobody need wait for it."""
-        return False
+        """Whether somebody waits for a rebuild; what goes on unasked, nobody need wait for."""
+        return self._renewing.locked()
 
     def start(self) -> None:
         """Keep the index whole on a thread of its own."""
@@ -58,38 +84,141 @@ class IndexPart:
             self._wanted.set()
 
     def abandon(self) -> None:
-        """Go on: the index serves whoever comes next."""
+        """End a rebuild that somebody waited for; what serves goes on for whoever comes next."""
+        self._abandoned.set()
 
     def close(self) -> None:
         """Stop building."""
         self._closing.set()
+        self._abandoned.set()
+        self._filled.set()
         self._wanted.set()
 
     def health(self, _params: dict[str, Any]) -> dict[str, Any]:
         """Return how every part of the store is."""
-        return self._storage.health().model_dump(mode="json")
+        health = self._storage.health().model_dump(mode="json")
+        self.mend()
+        return health
 
-    def _keep(self, index: EstateIndex) -> None:
+    def status(self, _params: dict[str, Any]) -> dict[str, Any]:
+        """Compare the index with the database.
+
+        Returns
+        -------
+        dict
+            ``collections``, each with its name, engine, points, what is missing, stale, extra
+            (null while it is built), and still to embed; ``parts`` of the health that belong to
+            it.
+        """
+        index = self._index()
+        if not index.complete:
+            # As after the start of the worker: soon there is more to say.
+            self.mend()
+            self._filled.wait(_PATIENCE)
+        compared = index.compare()
+        collections = []
+        for state in index.states():
+            found = compared.get(state.collection)
+            collections.append(
+                {
+                    "collection": state.collection,
+                    "engine": state.engine,
+                    "points": state.points,
+                    "complete": state.complete,
+                    "missing": found.missing if found else None,
+                    "stale": found.stale if found else None,
+                    "extra": found.extra if found else None,
+                    "unembedded": state.unembedded,
+                    "repairs": state.repairs,
+                }
+            )
+        parts = [part.model_dump(mode="json") for part in index.health()]
+        self.mend()
+        return {"collections": collections, "parts": parts}
+
+    def rebuild(self, _params: dict[str, Any]) -> dict[str, Any]:
+        """Make the index anew from the database; searches are answered meanwhile.
+
+        Returns
+        -------
+        dict
+            ``complete``: whether it came to its end; ``parts`` of the health that belong to it.
+        """
+        index = self._index()
+        if not self._renewing.acquire(blocking=False):
+            raise RetryableError("The search index is being rebuilt already", fix="Wait for it")
+        try:
+            self._abandoned.clear()
+            self._paused.set()
+            complete = index.renew(self._report, self._abandoned.is_set)
+        finally:
+            self._paused.clear()
+            self._renewing.release()
+            self._wanted.set()
+        parts = [part.model_dump(mode="json") for part in index.health()]
+        return {"complete": complete, "parts": parts}
+
+    def models_changed(self, _params: dict[str, Any]) -> None:
+        """Look for embedding models again, after one was installed."""
+        index = self._index()
+        self._paused.set()
+        try:
+            index.use_model(self._wanted_model())
+        finally:
+            self._paused.clear()
+            self._wanted.set()
+
+    def _index(self) -> SearchIndex:
+        index = self._storage.index
+        if index is None:
+            raise CloudOpsError("This store was opened without a search index")
+        return index
+
+    def _report(self, what: str, done: int, total: int) -> None:
+        self._notify(wire.INDEX_PROGRESS, {"what": what, "done": done, "total": total})
+
+    def _interrupted(self) -> bool:
+        return self._closing.is_set() or self._paused.is_set()
+
+    def _keep(self, index: SearchIndex) -> None:
         told = False
+        whole = True
         while not self._closing.is_set():
             self._wanted.clear()
             try:
-                if index.complete:
-                    index.embed_pending(cancelled=self._closing.is_set)
-                else:
-                    index.rebuild(cancelled=self._closing.is_set)
+                whole = self._bring_in_line(index)
             except CloudOpsError as error:
+                whole = False
                 logger.warning("the search index could not be built: %s", type(error).__name__)
             except Exception:
+                whole = False
                 logger.exception("the search index could not be built")
-            told = told or self._tell_of_index()
-            self._wanted.wait()
+            self._filled.set()
+            if not self._interrupted():
+                told = told or self._tell_of_index()
+                self._tell_of_model(index)
+            if not self._wanted.wait(COMPARE_SECONDS if whole else RETRY_SECONDS) and whole:
+                index.compare()
+
+    def _bring_in_line(self, index: SearchIndex) -> bool:
+        if index.complete:
+            return index.embed_pending(cancelled=self._interrupted)
+        return index.rebuild(cancelled=self._interrupted)
 
     def _tell_of_index(self) -> bool:
         """Tell the operator when search is worse than it could be; return whether it is."""
         search = self._storage.health().part("search")
-        if search.state is PartState.OK or self._closing.is_set():
+        if search.state is PartState.OK:
             return False
         advice = f" {search.fix}." if search.fix else ""
         self._notify(wire.WORKER_MESSAGE, {"message": f"Search: {search.detail}{advice}"})
         return True
+
+    def _tell_of_model(self, index: SearchIndex) -> None:
+        """Tell the operator once, and not with every start, that meaning is not searched by."""
+        if index.searches_by_meaning:
+            self._storage.notices.forget(_NO_MODEL)
+        elif self._storage.notices.first(_NO_MODEL):
+            part = self._storage.health().part("embeddings")
+            advice = f" {part.fix}." if part.fix else ""
+            self._notify(wire.WORKER_MESSAGE, {"message": f"Search: {part.detail}{advice}"})

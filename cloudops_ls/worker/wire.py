@@ -46,6 +46,10 @@ KEYCHAIN_FORGET = "accounts/keychainForget"
 SEARCH = "estate/search"
 REFRESH = "estate/refresh"
 CHECK = "commands/check"
+CHAT_SEARCH = "chat/search"
+INDEX_STATUS = "index/status"
+INDEX_REBUILD = "index/rebuild"
+MODELS_CHANGED = "index/modelsChanged"
 DIAGNOSE = "commands/diagnose"
 IMPACT = "commands/impact"
 WAITER = "commands/waiter"
@@ -79,6 +83,7 @@ SERVICE_METHODS = (
     *(SIGN_OUT, KEYCHAIN_COPY, KEYCHAIN_FORGET),
     *(SEARCH, REFRESH),
     *(CHECK, DIAGNOSE, IMPACT, WAITER),
+    *(CHAT_SEARCH, INDEX_STATUS, INDEX_REBUILD, MODELS_CHANGED),
     *BACKUP_METHODS,
 )
 
@@ -86,12 +91,19 @@ SCAN_PROGRESS = "estate/scanProgress"
 """Notification: one step of a scan is done."""
 BACKUP_PROGRESS = "backup/progress"
 """Notification: one step of work on backups is done."""
+INDEX_PROGRESS = "index/progress"
+"""Notification: how far a rebuild is."""
 ESTATE_CHANGED = "estate/changed"
 """Notification: stored resources changed; name indexes are to be read again."""
 WORKER_MESSAGE = "worker/message"
 """Notification: something the operator should know once, such as a missing search index."""
-
-NOTIFICATIONS = (SCAN_PROGRESS, BACKUP_PROGRESS, ESTATE_CHANGED, WORKER_MESSAGE)
+NOTIFICATIONS = (
+    SCAN_PROGRESS,
+    BACKUP_PROGRESS,
+    INDEX_PROGRESS,
+    ESTATE_CHANGED,
+    WORKER_MESSAGE,
+)
 
 _EXPECTED_FAILURE = -32000
 

@@ -19,7 +19,7 @@ MEANINGS = (
 )
 
 
-def install_model(models: Path, name: str = "tiny") -> Path:
+def install_model(models: Path, name: str = "tiny", dim: int = DIM) -> Path:
     """Write a model for fastembed to ``models``/``name`` and return its directory."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -29,11 +29,11 @@ def install_model(models: Path, name: str = "tiny") -> Path:
     directory = models / name
     directory.mkdir(parents=True)
     vocabulary = {"[PAD]": 0, "[UNK]": 1}
-    vectors = [np.zeros(DIM), np.zeros(DIM)]
+    vectors = [np.zeros(dim), np.zeros(dim)]
     for axis, words in enumerate(MEANINGS):
         for word in words:
             vocabulary[word] = len(vocabulary)
-            vectors.append(np.eye(DIM)[axis])
+            vectors.append(np.eye(dim)[axis])
     table = np.array(vectors, np.float32)
     # Unknown words point somewhere too, so that no text has a zero vector.
     table[1, -1] = 0.05
@@ -54,11 +54,11 @@ def install_model(models: Path, name: str = "tiny") -> Path:
             helper.make_tensor_value_info("input_ids", TensorProto.INT64, axes),
             helper.make_tensor_value_info("attention_mask", TensorProto.INT64, axes),
         ],
-        [helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, [*axes, DIM])],
+        [helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, [*axes, dim])],
         [numpy_helper.from_array(table, "table")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.checker.check_model(model)
     onnx.save(model, str(directory / "model.onnx"))
-    (directory / "model.toml").write_text(f'file = "model.onnx"\ndim = {DIM}\npooling = "mean"\n')
+    (directory / "model.toml").write_text(f'file = "model.onnx"\ndim = {dim}\npooling = "mean"\n')
     return directory

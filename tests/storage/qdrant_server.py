@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from flask import Flask, jsonify, request
+from pydantic import TypeAdapter
 from qdrant_client import QdrantClient, models
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -34,7 +35,9 @@ class Failure:
     body: bytes | None = None
 
 
-class _Quiet(WSGIRequestHandler):
+class QuietHandler(WSGIRequestHandler):
+    """Logs nothing."""
+
     def log(self, *_: Any, **__: Any) -> None:
         pass
 
@@ -67,7 +70,12 @@ class QdrantTestServer:
         self._local = QdrantClient(":memory:")
         self._lock = threading.Lock()
         self._server = make_server(
-            "127.0.0.1", 0, self._app(), threaded=True, ssl_context=self.tls, request_handler=_Quiet
+            "127.0.0.1",
+            0,
+            self._app(),
+            threaded=True,
+            ssl_context=self.tls,
+            request_handler=QuietHandler,
         )
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
@@ -150,7 +158,7 @@ class QdrantTestServer:
                 def view(name: str) -> Any:
                     if name not in self.collections():
                         return _error(404, f"Not found: Collection `{name}` doesn't exist!")
-                    asked = kind.model_validate(request.json)
+                    asked = TypeAdapter(kind).validate_python(request.json)
                     with self._lock:
                         return _result(work(name, asked))
 
@@ -164,8 +172,8 @@ class QdrantTestServer:
             self._local.upsert(name, asked.points)
             return _DONE
 
-        @points("/points/delete", "POST", models.PointIdsList)
-        def delete(name: str, asked: models.PointIdsList) -> Any:
+        @points("/points/delete", "POST", models.PointsSelector)
+        def delete(name: str, asked: models.PointsSelector) -> Any:
             self._local.delete(name, asked)
             return _DONE
 

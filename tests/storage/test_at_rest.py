@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from cloudops_ls.storage.estate_index import VectorSettings
+from cloudops_ls.storage.indexing.settings import VectorSettings
 from cloudops_ls.storage.records import AccountRecord, Execution, Message, Role
 from cloudops_ls.storage.service import StorageService
 from cloudops_ls.storage.vectors.embeddings import find_model
@@ -92,7 +92,8 @@ def test_nothing_is_readable_while_open_and_after_closing(home: Home) -> None:
         _assert_nothing_readable(_files(home.data, home.runtime), NEEDLES)
         with service._database.read() as connection:
             kept = connection.exec_driver_sql("SELECT vector FROM vectors").scalars().all()
-    assert len(kept) == 10
+    # Ten resources, ten messages.
+    assert len(kept) == 20
     model = find_model(home.models)
     assert model is not None
     assert len(kept[0]) == 4 * model.dim
@@ -109,7 +110,7 @@ def test_nothing_is_readable_after_a_kill(home: Home) -> None:
     from pathlib import Path
     sys.path[:0] = {[str(path) for path in sys.path]!r}
     from cloudops_ls.home import Home
-    from cloudops_ls.storage.estate_index import VectorSettings
+    from cloudops_ls.storage.indexing.settings import VectorSettings
     from cloudops_ls.storage.keys import KeyRing
     from cloudops_ls.storage.service import StorageService
     from {__name__} import _plant

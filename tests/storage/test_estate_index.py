@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudops_ls.storage.estate_index import VectorSettings
 from cloudops_ls.storage.health import PartState
+from cloudops_ls.storage.indexing.settings import VectorSettings
 from cloudops_ls.storage.records import Match, ResourceFilter
 from cloudops_ls.storage.service import StorageService
 from cloudops_ls.storage.vectors.directory import memory_backed
 from cloudops_ls.storage.vectors.engines import Engine
-from cloudops_ls.storage.vectors.index import IndexUnusableError
 
 from .models import install_model
 from .samples import estate, resource, ring
@@ -137,9 +136,9 @@ def test_a_rebuild_brings_back_what_is_stored(home: Home, settings: VectorSettin
         assert "still being built" in search.detail
         # Not built yet: names are found nevertheless.
         assert _names(service, "vc-00042") == ["svc-00042"]
-        seen: list[tuple[int, int]] = []
-        assert service.index.rebuild(lambda done, total: seen.append((done, total)))
-        assert seen[-1] == (700, 700)
+        seen: list[tuple[str, int, int]] = []
+        assert service.index.rebuild(lambda what, done, total: seen.append((what, done, total)))
+        assert seen[-1] == ("indexing resources", 700, 700)
         assert service.health().part("search").state is PartState.OK
         assert _names(service, "vc-00042") == ["svc-00042"]
         assert len(_names(service, "app3 production")) == 20
@@ -210,7 +209,7 @@ def test_with_a_model_meaning_is_found_and_kept(home: Home, settings: VectorSett
         service.estate.bulk_upsert(stored)
         assert service.index is not None
         part = service.health().part("embeddings")
-        assert "3 resources still to embed" in part.detail
+        assert "3 texts still to embed" in part.detail
         # "serverless" is in none of the texts: only the model knows what it means.
         assert _names(service, "serverless") == []
         assert service.index.rebuild()
@@ -221,9 +220,9 @@ def test_with_a_model_meaning_is_found_and_kept(home: Home, settings: VectorSett
     with StorageService.open(home, vectors=settings, keys=ring(home)) as service:
         # From the cache: nothing is left to compute.
         assert service.index is not None
-        progress: list[int] = []
-        assert service.index.rebuild(lambda done, _total: progress.append(done))
-        assert progress == [3]
+        progress: list[tuple[str, int]] = []
+        assert service.index.rebuild(lambda what, done, _: progress.append((what, done)))
+        assert progress == [("indexing resources", 3)]
 
 
 def test_a_broken_model_leaves_search_by_words(home: Home, settings: VectorSettings) -> None:
@@ -250,42 +249,3 @@ def test_too_little_memory_is_said_in_health(home: Home) -> None:
         assert "MB that are needed" in part.detail
         assert part.fix
         assert _names(service, "omega") == ["pg"]
-
-
-@needs_memory
-def test_an_index_that_becomes_unusable_is_replaced_without_losing_an_answer(home: Home) -> None:
-    with StorageService.open(home, vectors=VectorSettings(), keys=ring(home)) as service:
-        service.estate.bulk_upsert(estate(50))
-        index = service.index
-        assert index is not None
-        assert index.rebuild()
-        index._index.close()
-        with pytest.raises(IndexUnusableError):
-            index._index.count()
-        service.estate.upsert_resource(resource("pg-after", tags={"team": "omega"}))
-        part = service.health().part("search")
-        assert "Engine memory" in part.detail
-        assert _names(service, "g-after") == ["pg-after"]
-        assert index.rebuild()
-        assert "51 resources" in service.health().part("search").detail
-        assert _names(service, "omega") == ["pg-after"]
-
-
-@needs_memory
-def test_an_engine_replaced_during_a_rebuild_leaves_no_half_index(home: Home) -> None:
-    with StorageService.open(home, vectors=VectorSettings(), keys=ring(home)) as service:
-        service.estate.bulk_upsert(estate(600))
-        index = service.index
-        assert index is not None
-        broken = False
-
-        def break_it(_done: int, _total: int) -> None:
-            nonlocal broken
-            if not broken:
-                broken = True
-                index._index.close()
-                service.estate.upsert_resource(resource("pg-during"))
-
-        assert index.rebuild(break_it)
-        assert broken
-        assert "601 resources" in service.health().part("search").detail

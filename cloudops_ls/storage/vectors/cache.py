@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 
 from cloudops_ls.storage.tables import VectorRow
 
@@ -81,6 +81,21 @@ class VectorCache:
                 ),
                 rows,
             )
+
+
+def count_kept(database: Database) -> dict[tuple[str, int], int]:
+    """Return how many vectors are kept, by model and dimension."""
+    query = select(VectorRow.model, VectorRow.dim, func.count()).group_by(
+        VectorRow.model, VectorRow.dim
+    )
+    with database.read() as connection:
+        return {(model, dim): count for model, dim, count in connection.execute(query)}
+
+
+def keep_only(database: Database, model: str) -> None:
+    """Drop the vectors of all models but one."""
+    with database.write() as connection:
+        connection.execute(delete(VectorRow).where(VectorRow.model != model))
 
 
 def _digest(text: str) -> bytes:

@@ -147,6 +147,11 @@ class ClientIndex:
             if offset is None:
                 return
 
+    def clear(self) -> None:
+        """Remove all points."""
+        every = models.FilterSelector(filter=self._filter(()) or models.Filter())
+        self._call(lambda: self._client.delete(self._name, every))
+
     def close(self) -> None:
         """Let go of the collection."""
         if not self._closed:

@@ -37,6 +37,7 @@ from cloudops_ls.storage.vectors.index import (
     VERSION_FIELD,
     CollectionSpec,
     Condition,
+    IndexFullError,
     IndexUnusableError,
     SparseVector,
     VectorHit,
@@ -177,6 +178,10 @@ class EdgeIndex:
             if offset is None:
                 return
 
+    def clear(self) -> None:
+        """Remove all points."""
+        self.delete([key for key, _ in list(self.versions())])
+
     def close(self) -> None:
         """Drop the shard and its directory."""
         with self._lock:
@@ -213,7 +218,7 @@ class EdgeIndex:
     def _require(self, points: int) -> None:
         needed = self._reserve + points * bytes_per_point(self._spec.dim)
         if self._directory.free() < needed:
-            raise IndexUnusableError("the memory-backed directory is full")
+            raise IndexFullError("the memory-backed directory is full")
 
 
 def _point(point: VectorPoint) -> Point:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.logs import logger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,8 @@ class ModelDescription(BaseModel):
     normalise: bool = True
     revision: str = ""
     """Changes when the files do; vectors of another revision are not used."""
+    fastembed: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)*$")] | None = None
+    """Name under which fastembed itself knows the model, with its pooling and prefixes."""
 
 
 class EmbeddingModel:
@@ -66,6 +69,16 @@ class EmbeddingModel:
         return f"{self._directory.name}@{revision}" if revision else self._directory.name
 
     @property
+    def directory(self) -> Path:
+        """Where its files are."""
+        return self._directory
+
+    @property
+    def description(self) -> ModelDescription:
+        """The contents of ``model.toml``."""
+        return self._description
+
+    @property
     def dim(self) -> int:
         """Dimension of its vectors."""
         return self._description.dim
@@ -74,6 +87,32 @@ class EmbeddingModel:
     def ready(self) -> bool:
         """Whether it is loaded, so that `embed` answers at once."""
         return self._model is not None
+
+    def load(self) -> None:
+        """Load it, unless it is loaded.
+
+        Raises
+        ------
+        CloudOpsError
+            It cannot be loaded.
+        """
+        self._load()
+
+    def embed_query(self, query: str) -> NDArray[np.float32]:
+        """Return the vector of a text to search for; some models tell those from documents.
+
+        Raises
+        ------
+        CloudOpsError
+            As for `embed`.
+        """
+        import numpy as np
+
+        rows = np.asarray(list(self._load().query_embed([query])), np.float32)
+        if rows.shape != (1, self.dim):
+            raise self._unusable(f"its vectors have {rows.shape[-1]} dimensions")
+        row: NDArray[np.float32] = rows[0]
+        return row
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one row per text.
@@ -102,6 +141,8 @@ class EmbeddingModel:
         from fastembed.common.model_description import ModelSource, PoolingType
 
         description = self._description
+        if description.fastembed is not None:
+            return self._create(description.fastembed)
         registered = f"cloudops-ls/{self._directory.name}/{description.model_dump_json()}"
         with _registering:
             known = {each["model"] for each in TextEmbedding.list_supported_models()}
@@ -115,9 +156,14 @@ class EmbeddingModel:
                     dim=description.dim,
                     model_file=description.file,
                 )
+        return self._create(registered)
+
+    def _create(self, name: str) -> TextEmbedding:
+        from fastembed import TextEmbedding
+
         try:
             return TextEmbedding(
-                registered,
+                name,
                 specific_model_path=str(self._directory),
                 local_files_only=True,
                 threads=self._threads,
@@ -137,22 +183,59 @@ class EmbeddingModel:
 def find_model(
     models: Path, name: str | None = None, *, threads: int | None = None
 ) -> EmbeddingModel | None:
-    """Return the model called ``name`` in ``models``, or the first one; None if there is none.
+    """Return the model called ``name``, or the one installed last; None if there is none.
+
+    Parameters
+    ----------
+    models
+        Directory of the models.
+    name
+        As a directory below ``models``, or as fastembed calls it (``org/model``).
+    threads
+        Threads that inference may use.
 
     Raises
     ------
     CloudOpsError
         Its ``model.toml`` is not valid, or files are missing.
     """
-    if name is None:
-        described = sorted(models.glob(f"*/{DESCRIPTION}"))
-        if not described:
-            return None
-        directory = described[0].parent
-    else:
-        directory = models / name
-        if not (directory / DESCRIPTION).is_file():
-            return None
+    if name is not None:
+        directory = models / directory_name(name)
+        return open_model(directory, threads=threads) if _described(directory) else None
+    directories = [
+        path.parent for path in models.glob(f"*/{DESCRIPTION}") if _described(path.parent)
+    ]
+    if not directories:
+        return None
+    newest = max(directories, key=lambda each: ((each / DESCRIPTION).stat().st_mtime_ns, each.name))
+    return open_model(newest, threads=threads)
+
+
+def installed_models(models: Path, *, threads: int | None = None) -> list[EmbeddingModel]:
+    """Return the models that are whole, by name."""
+    found = []
+    for path in sorted(models.glob(f"*/{DESCRIPTION}")):
+        if _described(path.parent):
+            try:
+                found.append(open_model(path.parent, threads=threads))
+            except CloudOpsError as error:
+                logger.warning("an embedding model is not usable: %s", error.what)
+    return found
+
+
+def directory_name(name: str) -> str:
+    """Return what the directory of a model is called."""
+    return name.replace("/", "--")
+
+
+def open_model(directory: Path, *, threads: int | None = None) -> EmbeddingModel:
+    """Return the model in ``directory``.
+
+    Raises
+    ------
+    CloudOpsError
+        Its ``model.toml`` is not valid, or files are missing.
+    """
     try:
         description = ModelDescription.model_validate(
             tomllib.loads((directory / DESCRIPTION).read_text(encoding="utf-8"))
@@ -171,3 +254,8 @@ def find_model(
             fix="Install the model again, or remove its directory",
         )
     return EmbeddingModel(directory, description, threads=threads)
+
+
+def _described(directory: Path) -> bool:
+    # Names that begin with a dot are installations under way.
+    return not directory.name.startswith(".") and (directory / DESCRIPTION).is_file()

@@ -30,6 +30,10 @@ class IndexUnusableError(Exception):
     """The engine cannot go on: out of space, or damaged. The index must be built anew."""
 
 
+class IndexFullError(IndexUnusableError):
+    """There is no room left for more points."""
+
+
 class IndexUnavailableError(Exception):
     """The engine is out of reach for now; what it holds is as it was, as far as anyone knows.
 
@@ -163,6 +167,10 @@ class VectorIndex(Protocol):
 
         Points written meanwhile may be in it or not.
         """
+        ...
+
+    def clear(self) -> None:
+        """Remove all points."""
         ...
 
     def close(self) -> None:

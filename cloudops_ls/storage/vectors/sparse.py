@@ -27,21 +27,24 @@ class SparseEncoder(Protocol):
 
 
 class QdrantEncoder:
-    """Qdrant's own BM25, from qdrant-edge-py: English stems, no stop words.
+    """Qdrant's own BM25, from qdrant-edge-py: English stems.
 
-    Names may consist of stop words (``a``, ``the``, ``on``), and the IDF makes common terms cheap
-    anyway.
+    Parameters
+    ----------
+    prose
+        Whether the texts are sentences, whose stop words say nothing. Names may consist of stop
+        words (``a``, ``the``, ``on``), and the IDF makes common terms cheap anyway.
     """
 
-    def __init__(self) -> None:
-        from qdrant_edge import Bm25, Bm25Config, StopwordsSet
+    def __init__(self, *, prose: bool = False) -> None:
+        from qdrant_edge import Bm25, Bm25Config, Language, StopwordsSet
 
         config = Bm25Config(
             avg_len=AVERAGE_LENGTH,
             language="english",
             lowercase=True,
             ascii_folding=True,
-            stopwords=StopwordsSet(languages=set(), custom=set()),
+            stopwords=StopwordsSet(languages={Language.English} if prose else set(), custom=set()),
         )
         self._model: Bm25 = Bm25(config)
 
@@ -85,9 +88,9 @@ class FastembedEncoder:
         return SparseVector(indices, found.values.tolist()) if indices else None
 
 
-def load_encoder() -> SparseEncoder:
-    """Return the encoder that this machine has."""
+def load_encoder(*, prose: bool = False) -> SparseEncoder:
+    """Return the encoder that this machine has, for names or for prose."""
     try:
-        return QdrantEncoder()
+        return QdrantEncoder(prose=prose)
     except ImportError:
         return FastembedEncoder()
