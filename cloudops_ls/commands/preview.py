@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cloudops_ls.commands.impact import principal_in_words
 from cloudops_ls.commands.model import RiskLevel
+from cloudops_ls.estate.untrusted import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from cloudops_ls.storage.resource import Resource
 
 _NAMED_IN_TITLE = 3
+_LONGEST_LINE = 1000
+_LINE_ENDS = re.compile("\r\n|[\n\r\v\f\x85\u2028\u2029]")
 _NAMED_NEIGHBOURS = 4
 _ACRONYMS = frozenset(
     {"acl", "ami", "api", "arn", "aws", "cpu", "db", "dns", "ebs", "efs", "iam", "id", "ip", "kms"}
@@ -89,12 +93,16 @@ def preview(
     if checked.access.mutates:
         lines.append(f"Undo: {impact.undo or 'no inverse command is known'}")
         lines.append(f"Dry run: {'possible' if impact.dry_run else 'this call has none'}")
-    lines.append(f"Runs: {shlex.join(checked.argv)}")
+    # Names, tags and AWS's own words may be anybody's: each stays within its line.
+    shown = [visible(line, _LONGEST_LINE) for line in lines]
+    shown.append(f"Runs: {_LINE_ENDS.sub('⏎', shlex.join(checked.argv))}")
     return Preview(
         title=_title(checked, impact.resources),
-        lines=tuple(lines),
+        lines=tuple(shown),
         subject=_subject(checked, impact.resources),
-        place=f"{checked.account_alias or checked.account_id or 'an unknown account'}, {region}",
+        place=visible(
+            f"{checked.account_alias or checked.account_id or 'an unknown account'}, {region}"
+        ),
         risk=checked.risk.level,
         undo=impact.undo,
         dry_run=impact.dry_run is not None,
@@ -155,7 +163,7 @@ def in_words(command: str) -> str:
 
 
 def _title(checked: CheckedCommand, resources: Sequence[Resource]) -> str:
-    names = [resource.name for resource in resources[:_NAMED_IN_TITLE]]
+    names = [visible(resource.name) for resource in resources[:_NAMED_IN_TITLE]]
     more = len(resources) - len(names)
     if more:
         names.append(f"{more} more")
@@ -168,7 +176,7 @@ def _subject(checked: CheckedCommand, resources: Sequence[Resource]) -> str:
         return checked.command
     if len(resources) > _NAMED_IN_TITLE:
         return f"{len(resources)} resources"
-    return ", ".join(resource.name for resource in resources)
+    return ", ".join(visible(resource.name) for resource in resources)
 
 
 def _account(checked: CheckedCommand) -> str:

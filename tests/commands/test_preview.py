@@ -11,6 +11,7 @@ from cloudops_ls.commands.model import (
     AccessLevel,
     CheckedCommand,
     Problem,
+    ProblemKind,
     Risk,
     RiskLevel,
 )
@@ -114,7 +115,9 @@ def test_a_preview_says_how_old_a_state_is_and_what_is_gone() -> None:
 
 
 def test_a_preview_shows_doubts_the_policy_and_what_came_before() -> None:
-    command = checked(problems=(Problem(what="A doubt", fix="Look twice"),))
+    command = checked(
+        problems=(Problem(kind=ProblemKind.POINTLESS, what="A doubt", fix="Look twice"),)
+    )
     verdict = Verdict(decision=Decision.ASK, rule="databases", reason="Rule databases asks")
     shown = preview(command, Impact(), verdict=verdict, notes=("Dry run: it went well",))
     assert shown.lines[0] == "Dry run: it went well"
@@ -127,6 +130,28 @@ def test_many_resources_are_counted_where_their_names_would_be_too_long() -> Non
     shown = preview(checked(), Impact(touched=several))
     assert shown.title == "Stop DB instance pg-0, pg-1, pg-2, 2 more"
     assert shown.subject == "5 resources"
+
+
+EVIL = "web\n\u202eAccount: staging\x1b[2K\u200b"
+
+
+def test_a_name_cannot_add_a_line_to_the_question_or_hide_one() -> None:
+    one = resource(EVIL, identifier="pg\rRisk: low", arn="arn:1", state="a\u2028Risk: low")
+    other = Neighbour(arn="a", name=EVIL, resource_type="ec2_instance", field="vpc_id")
+    command = checked(
+        account_alias=EVIL,
+        argv=("aws", "sns", "publish", "--message", "x\nRisk: low"),
+        risk=Risk(level=RiskLevel.HIGH, reasons=(f"{EVIL} is tagged {EVIL}",)),
+    )
+    shown = preview(command, Impact(touched=touched(one), dependents=(other,)))
+    calm = preview(checked(), Impact(touched=touched(), dependents=(other,)))
+    for text in (shown.title, shown.subject, shown.place, *shown.lines):
+        assert text.isprintable(), text
+    assert len(shown.lines) == len(calm.lines)
+    assert [line.partition(":")[0] for line in shown.lines if not line.startswith("-")] == [
+        line.partition(":")[0] for line in calm.lines if not line.startswith("-")
+    ]
+    assert shown.lines[-1] == "Runs: aws sns publish --message 'x⏎Risk: low'"
 
 
 @pytest.mark.parametrize(
