@@ -30,9 +30,7 @@ from cloudops_ls.storage.backup.schedule import next_due
 from cloudops_ls.storage.backup.state import BackupState
 from cloudops_ls.storage.backup.verifying import Verification, verify
 from cloudops_ls.storage.backup.writing import BackupWriter, Origin, Written
-from cloudops_ls.storage.key_record import WrappedKey
 from cloudops_ls.storage.records import now
-from cloudops_ls.storage.recovery_key import Recipient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -44,7 +42,7 @@ if TYPE_CHECKING:
     from cloudops_ls.storage.backup.layout import Layout
     from cloudops_ls.storage.backup.object_store import ObjectStore
     from cloudops_ls.storage.database import Database
-    from cloudops_ls.storage.recovery_key import RecoveryKey
+    from cloudops_ls.storage.recovery_key import Recipient, RecoveryKey
     from cloudops_ls.storage.sync import SyncState
 
 WAIT = 30.0
@@ -220,6 +218,8 @@ class Backups:
     def list_backups(self, recovery: RecoveryKey | None = None) -> list[Backup]:
         """Return the backups in the bucket, newest first, damaged ones among them."""
         plan = self._required_plan()
+        if recovery is None and self.state.key() is None and not _key_ids(plan):
+            return []
         repository = self._opened_repository(plan, recovery, join=False)
         mine = self.state.store_id()
         found = []
@@ -388,18 +388,8 @@ class Backups:
             )
         return plan
 
-    def _recipient(self) -> Recipient | None:
-        """Return the public half of the recovery key; None before one was exported."""
-        wrapped = self._home.wrapped_key
-        if wrapped.exists():
-            slot = WrappedKey.read(wrapped).recovery
-            if slot is not None:
-                return Recipient(slot.recipient)
-        # Of the store whose backups this one has joined.
-        return self.state.recipient()
-
     def _required_recipient(self) -> Recipient:
-        recipient = self._recipient()
+        recipient = self.state.recipient()
         if recipient is None:
             raise CloudOpsError(
                 "There is no recovery key yet, and without one a backup could not be opened "
@@ -442,7 +432,7 @@ class Backups:
         key = self._unwrap(plan, recovery)
         if join and self.state.key() is None:
             self.state.keep_key(key)
-            if self._recipient() is None:
+            if self.state.recipient() is None:
                 self.state.keep_recipient(recovery.recipient)
         return Repository(plan.store, plan.layout, key)
 
@@ -451,7 +441,7 @@ class Backups:
         for key_id in sorted(_key_ids(plan)):
             where = plan.layout.wrapped_key(key_id)
             try:
-                return BackupKey.unwrap(plan.store.get(where), recovery, where=where)
+                return BackupKey.unwrap(plan.store.get(where), recovery, key_id, where=where)
             except CloudOpsError as error:
                 problem = error
         raise problem or CloudOpsError(
@@ -466,7 +456,7 @@ class Backups:
         if recovery is not None:
             keys.append(recovery)
         given = recovery.recipient if recovery is not None else None
-        recipients.append(self._recipient() or given or self._required_recipient())
+        recipients.append(self.state.recipient() or given or self._required_recipient())
         return KeySealer(recipients, keys)
 
     def _restore(

@@ -41,7 +41,11 @@ def _be_the_child(workload: Any, job: dict[str, Any]) -> None:
     code = 1
     try:
         child = Child(
-            Home(Path(job["home"])), job["attempt"], random.Random(job["seed"]), job["switches"]
+            Home(Path(job["home"])),
+            job["attempt"],
+            random.Random(f"{job['seed']} {job['attempt']}"),
+            job["switches"],
+            spared=job["seed"] == 0,
         )
         shim = ctypes.CDLL(None) if "LD_PRELOAD" in os.environ else None
         if shim is not None and CLOCK_JUMPS in child.switches:

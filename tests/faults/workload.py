@@ -69,12 +69,15 @@ class Child:
         The same for the same point.
     switches
         Faults of the tests themselves that are turned on, to see that they are noticed.
+    spared
+        This run is to come to its end: workloads that kill themselves must not.
     """
 
     home: Home
     attempt: int
     dice: random.Random
     switches: Collection[str] = field(default=())
+    spared: bool = False
 
     def step(self, value: Any, action: Callable[[], object]) -> None:
         """Do ``action`` and acknowledge it: from here on ``value`` must survive anything.

@@ -14,6 +14,7 @@ from cloudops_ls.storage.backup.streams import LOCAL_COLUMNS, SIGHTINGS, RowRead
 from cloudops_ls.storage.database import Database
 from cloudops_ls.storage.keys import KEY_BYTES, DataKey
 from cloudops_ls.storage.schema import HEAD
+from cloudops_ls.storage.sqlcipher import SqlCipher
 from cloudops_ls.storage.tables import Base
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ class Aside:
             left.unlink(missing_ok=True)
         self._path = directory / f"{_NAME}{secrets.token_hex(4)}.db"
         key = DataKey("aside", secrets.token_bytes(KEY_BYTES))
-        self.database = Database.open(self._path, key)
+        self.database = Database(SqlCipher(self._path, key))
+        with self.database.write() as connection:
+            # What the migrations lead to, without their second of work.
+            Base.metadata.create_all(connection)
 
     def __enter__(self) -> Self:
         return self

@@ -73,8 +73,13 @@ class BackupKey:
         return recipient.seal(self.reveal().encode())
 
     @classmethod
-    def unwrap(cls, wrapped: bytes, recovery: RecoveryKey, *, where: str) -> Self:
+    def unwrap(cls, wrapped: bytes, recovery: RecoveryKey, key_id: str, *, where: str) -> Self:
         """Return the key in a ``keys/`` object.
+
+        Parameters
+        ----------
+        key_id
+            The id in the object's name.
 
         Raises
         ------
@@ -90,7 +95,14 @@ class BackupKey:
                 where=where,
                 fix="Use the recovery key that was exported from the store that made the backups",
             ) from None
-        return cls.parse(text, where=where)
+        found = cls.parse(text, where=where)
+        if found.id != key_id:
+            raise BackupDamagedError(
+                "The sealed backup key is another one than its name says",
+                where,
+                fix="Put the object back from an earlier version of it",
+            )
+        return found
 
     def digest(self) -> hmac.HMAC:
         """Return a fresh HMAC-SHA256 under the digest key."""

@@ -84,6 +84,8 @@ class PackEntry(_Document):
     name: ObjectName
     size: int = Field(ge=0)
     """Sealed bytes, as the bucket's listing says them."""
+    etag: str
+    """As the bucket's listing says it: another one means that the object was overwritten."""
     chunks: tuple[ChunkId, ...]
     raw: tuple[int, ...]
     """Bytes of each chunk, unpacked."""

@@ -22,18 +22,21 @@ class StoredObject:
         Bytes.
     modified
         When it was written, by the server's clock.
+    etag
+        What the server says of its content: another one once it is overwritten.
     """
 
     key: str
     size: int
     modified: datetime
+    etag: str
 
 
 class ObjectStore(Protocol):
     """A bucket; thread-safe. Every method raises `CloudOpsError` for what the server refuses."""
 
-    def put(self, key: str, content: bytes, *, locked: bool = False) -> None:
-        """Write an object whole, or not at all.
+    def put(self, key: str, content: bytes, *, locked: bool = False) -> str:
+        """Write an object whole, or not at all; return its ETag.
 
         Parameters
         ----------

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cloudops_ls.storage.backup.backup_key import BackupKey
     from cloudops_ls.storage.backup.layout import Layout
-    from cloudops_ls.storage.backup.object_store import ObjectStore
+    from cloudops_ls.storage.backup.object_store import ObjectStore, StoredObject
 
 D = TypeVar("D", bound=BaseModel)
 _DOCUMENT = "document.json"
@@ -64,9 +64,10 @@ class ContentMap:
     indexes
         Names of the index objects that were read.
     unindexed
-        Packs that no index names: left by an interrupted backup, or their index is damaged.
+        Packs that no index names as they are: left by an interrupted backup, overwritten since,
+        or their index is damaged.
     problems
-        Indexes that cannot be read, and packs that are gone or have another size.
+        Indexes that cannot be read, and packs that are gone or damaged.
     """
 
     packs: dict[str, PackEntry] = field(default_factory=dict)
@@ -115,10 +116,11 @@ class Repository:
         name = digest.hexdigest()[:32]
         members = {chunk + _LINES: content for chunk, content in chunks.items()}
         sealed = seal(self.key, ObjectKind.CONTENT, name, members)
-        self.store.put(self.layout.key(ObjectKind.CONTENT, name), sealed, locked=True)
+        etag = self.store.put(self.layout.key(ObjectKind.CONTENT, name), sealed, locked=True)
         return PackEntry(
             name=name,
             size=len(sealed),
+            etag=etag,
             chunks=tuple(chunks),
             raw=tuple(len(content) for content in chunks.values()),
         )
@@ -139,39 +141,35 @@ class Repository:
                 raise BackupDamagedError("Content is not what its name says", key)
         return chunks
 
-    def content_sizes(self) -> dict[str, int]:
-        """Return the size of every content object in the bucket, by name."""
+    def content_objects(self) -> dict[str, StoredObject]:
+        """Return every content object in the bucket, by name."""
         found = {}
         for each in self.store.list(self.layout.folder(ObjectKind.CONTENT)):
             name = self.layout.name(ObjectKind.CONTENT, each.key)
             if name is not None:
-                found[name] = each.size
+                found[name] = each
         return found
 
     def content_map(self) -> ContentMap:
         """Read every index, and hold it against the bucket's listing.
 
-        An index that cannot be read is put among the problems; its packs count as unindexed.
+        An index that cannot be read is put among the problems; its packs count as unindexed, and
+        so do packs that are not as they were when they were indexed.
         """
         found = ContentMap()
-        sizes = self.content_sizes()
+        there = self.content_objects()
         indexed: set[str] = set()
         for name, index in self._each_index(found):
             found.indexes.append(name)
             for pack in index.packs:
-                key = self.layout.key(ObjectKind.CONTENT, pack.name)
-                if pack.name in indexed:
-                    continue
-                indexed.add(pack.name)
-                if pack.name not in sizes:
+                stored = there.get(pack.name)
+                if stored is None:
+                    key = self.layout.key(ObjectKind.CONTENT, pack.name)
                     found.problems.append(ObjectMissingError(key))
-                elif sizes[pack.name] != pack.size:
-                    found.problems.append(
-                        BackupDamagedError("Content was cut short or replaced", key)
-                    )
-                else:
+                elif (stored.size, stored.etag) == (pack.size, pack.etag):
+                    indexed.add(pack.name)
                     found.add(pack)
-        found.unindexed = sorted(sizes.keys() - indexed)
+        found.unindexed = sorted(there.keys() - indexed)
         return found
 
     def adopt(self, found: ContentMap) -> list[PackEntry]:
@@ -184,7 +182,7 @@ class Repository:
             the problems.
         """
         adopted = []
-        sizes = self.content_sizes() if found.unindexed else {}
+        there = self.content_objects() if found.unindexed else {}
         for name in found.unindexed:
             try:
                 chunks = self.get_pack(name)
@@ -193,7 +191,8 @@ class Repository:
                 continue
             pack = PackEntry(
                 name=name,
-                size=sizes.get(name, 0),
+                size=there[name].size if name in there else 0,
+                etag=there[name].etag if name in there else "",
                 chunks=tuple(chunks),
                 raw=tuple(len(content) for content in chunks.values()),
             )

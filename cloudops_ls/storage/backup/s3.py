@@ -18,7 +18,7 @@ from botocore import exceptions as sdk
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from cloudops_ls.errors import CloudOpsError, RetryableError
-from cloudops_ls.storage.backup.errors import ObjectMissingError
+from cloudops_ls.storage.backup.errors import BackupDamagedError, ObjectMissingError
 from cloudops_ls.storage.backup.object_store import StoredObject
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class S3ObjectStore:
         self._options = options or S3Options()
         self._now: datetime | None = None
 
-    def put(self, key: str, content: bytes, *, locked: bool = False) -> None:
+    def put(self, key: str, content: bytes, *, locked: bool = False) -> str:
         """Write an object whole, or not at all; S3 refuses one whose MD5 is another."""
         extra: dict[str, Any] = {}
         if self._options.encryption is not ServerSideEncryption.NONE:
@@ -109,7 +109,7 @@ class S3ObjectStore:
             extra["ObjectLockMode"] = self._options.object_lock.value
             extra["ObjectLockRetainUntilDate"] = self._lock_end()
         md5 = hashlib.md5(content, usedforsecurity=False).digest()
-        self._call(
+        answer = self._call(
             "put_object",
             key,
             Body=content,
@@ -117,9 +117,10 @@ class S3ObjectStore:
             ContentType="application/octet-stream",
             **extra,
         )
+        return str(answer.get("ETag", ""))
 
     @retry(
-        retry=retry_if_exception_type(sdk.HTTPClientError),
+        retry=retry_if_exception_type(sdk.BotoCoreError),
         stop=stop_after_attempt(READ_ATTEMPTS),
         wait=wait_random_exponential(multiplier=0.2, max=5),
         reraise=True,
@@ -133,6 +134,10 @@ class S3ObjectStore:
         """Return an object; a body that breaks off is asked for again."""
         try:
             return self._read(key)
+        except sdk.FlexibleChecksumError:
+            raise BackupDamagedError(
+                "An object does not agree with the check sum that it was stored with", key
+            ) from None
         except sdk.BotoCoreError as error:
             raise self._explain(error, key) from None
 
@@ -142,7 +147,12 @@ class S3ObjectStore:
         while True:
             page = self._call("list_objects_v2", None, Prefix=prefix, **token)
             for each in page.get("Contents", ()):
-                yield StoredObject(each["Key"], int(each["Size"]), _utc(each["LastModified"]))
+                yield StoredObject(
+                    each["Key"],
+                    int(each["Size"]),
+                    _utc(each["LastModified"]),
+                    str(each.get("ETag", "")),
+                )
             if not page.get("IsTruncated"):
                 return
             token = {"ContinuationToken": page["NextContinuationToken"]}
@@ -170,8 +180,6 @@ class S3ObjectStore:
 
     def _lock_end(self) -> datetime:
         # The server's clock: one here that is wrong by years must not lock for years.
-        if self._now is None:
-            next(iter(self.list("\x00")), None)
         return self.now() + timedelta(days=self._options.lock_days)
 
     def _call(self, operation: str, key: str | None, **arguments: Any) -> Any:

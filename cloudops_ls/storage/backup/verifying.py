@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cloudops_ls.storage.backup.errors import BackupDamagedError
+from cloudops_ls.storage.backup.errors import BackupDamagedError, ObjectMissingError
 from cloudops_ls.storage.backup.layout import ObjectKind
 from cloudops_ls.storage.backup.reading import read_snapshot
 from cloudops_ls.storage.backup.repository import PARALLEL, Repository
@@ -15,6 +15,9 @@ from cloudops_ls.storage.backup.repository import PARALLEL, Repository
 if TYPE_CHECKING:
     from cloudops_ls.storage.backup.progress import Watch
     from cloudops_ls.storage.backup.repository import ContentMap
+
+
+_AGE_HEADER = b"age-encryption.org/v1\n"
 
 
 @dataclass(slots=True)
@@ -27,8 +30,10 @@ class Verification:
         Names of the backups that can be restored.
     damaged
         What is wrong with the others, by name.
+    unrecoverable
+        What is wrong with the sealed backup key, without which the recovery key opens nothing.
     problems
-        All damage, each object once.
+        All damage, each object once. What no backup needs is cleared away by pruning.
     unused
         Content objects that no index names, as an interrupted backup leaves them: no damage.
     read_bytes
@@ -37,14 +42,15 @@ class Verification:
 
     whole: list[str] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
+    unrecoverable: BackupDamagedError | None = None
     problems: list[BackupDamagedError] = field(default_factory=list)
     unused: int = 0
     read_bytes: int = 0
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is damaged."""
-        return not self.problems and not self.damaged
+        """Whether every backup can be restored, as far as was looked."""
+        return not self.damaged and not self.unrecoverable
 
 
 def verify(repository: Repository, *, read_data: bool, watch: Watch) -> Verification:
@@ -62,6 +68,9 @@ def verify(repository: Repository, *, read_data: bool, watch: Watch) -> Verifica
     found.unused = len(content.unindexed)
     repository.adopt(content)
     found.problems += content.problems
+    found.unrecoverable = _sealed_key_problem(repository)
+    if found.unrecoverable is not None:
+        found.problems.append(found.unrecoverable)
     needs: dict[str, set[str]] = {}
     for each in repository.manifests():
         watch.step("Reading the backups", len(needs))
@@ -87,6 +96,18 @@ def verify(repository: Repository, *, read_data: bool, watch: Watch) -> Verifica
     unique = {problem.key: problem for problem in found.problems}
     found.problems = list(unique.values())
     return found
+
+
+def _sealed_key_problem(repository: Repository) -> BackupDamagedError | None:
+    """Look at the sealed backup key; only the recovery key could prove it whole."""
+    where = repository.layout.wrapped_key(repository.key.id)
+    fix = "Run 'cloudops-ls backup now', which writes it again"
+    try:
+        if repository.store.get(where).startswith(_AGE_HEADER):
+            return None
+    except ObjectMissingError:
+        return BackupDamagedError("The sealed backup key is missing", where, fix=fix)
+    return BackupDamagedError("The sealed backup key is damaged", where, fix=fix)
 
 
 def _read(

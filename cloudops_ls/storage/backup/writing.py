@@ -144,7 +144,7 @@ class BackupWriter:
         """
         pruning = self._lock.deleters()
         repository = self._repository
-        there = repository.content_sizes()
+        there = repository.content_objects()
         indexes = set(repository.names(ObjectKind.INDEX))
         needed = {*content.indexes, *([index] if index else [])}
         if pruning or not packs <= there.keys() or not needed <= indexes:
