@@ -192,7 +192,7 @@ def worker_service(
     from cloudops_ls.worker.service import WorkerService
     from cloudops_ls.worker.sync_part import SyncPart
 
-    catalog = Catalog.load()
+    catalog = Catalog.load(["resource_explorer"] if settings.estate.resource_explorer else [])
 
     def words(resource: Resource) -> tuple[str, ...]:
         kind = catalog.get(resource.resource_type)

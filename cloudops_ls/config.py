@@ -102,6 +102,9 @@ class EstateSettings(_Section):
     """Regions to scan, ``["*"]`` for all that are enabled; empty means each profile's own."""
     types: tuple[str, ...] = ()
     """Catalog types to scan; empty means all."""
+    resource_explorer: bool = False
+    """Whether types that the catalog does not know are listed through AWS Resource Explorer, which
+    needs an index in each region; through the tagging API otherwise."""
     organization_role: str | None = Field(
         default=None, max_length=512, pattern=r"^[A-Za-z0-9_+=,.@/-]+$"
     )

@@ -40,6 +40,7 @@ def run() -> None:
         resources,
         search,
         status,
+        types,
     )
 
     for group in (
@@ -50,6 +51,7 @@ def run() -> None:
         accounts,
         commands,
         policy,
+        types,
         history,
         executions,
         audit,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cloudops_ls.estate.mapping import template_values
@@ -30,10 +31,25 @@ def inverse_of(
     if kind is None or kind.service != checked.service:
         return None
     for action in kind.actions.values():
-        if action.operation == checked.operation and action.inverse is not None:
+        if (
+            action.operation == checked.operation
+            and action.inverse is not None
+            and _values(action.command) <= set(checked.argv)
+        ):
             if resource.state is not None and resource.state == action.to_state:
                 return None
             words = kind.actions[action.inverse].argv(template_values(resource))
             place = ["--region", checked.region] if checked.region else []
             return shlex.join([*words, *place])
     return None
+
+
+def _values(command: str) -> set[str]:
+    """Return what tells a command from others of its operation: flags and constant values."""
+    words = command.split()[3:]
+    flags = {
+        word
+        for word, following in pairwise([*words, "--"])
+        if word.startswith("--") and following.startswith("--")
+    }
+    return flags | {word for word in words if not word.startswith("--") and "{" not in word}

@@ -12,11 +12,13 @@ import jmespath
 from botocore import xform_name
 
 from cloudops_ls.aws.errors import ResourceMissing, error_code, translate
-from cloudops_ls.estate.catalog.model import PARENT
+from cloudops_ls.estate.arns import arn_fields, arn_parts, arn_pattern
+from cloudops_ls.estate.catalog.model import ARN_PARTS, PARENT
 from cloudops_ls.estate.mapping import ItemMapper, MappingContext, rendered, tag_map
 from cloudops_ls.estate.mapping import template_values as values_of
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from cloudops_ls.aws.sessions import SessionFactory
@@ -70,6 +72,7 @@ class TypeReader:
         kind = mapper.kind
         self._listed = jmespath.compile(kind.list.items)
         self._described = jmespath.compile(kind.describe.items)
+        self._other_arns = arn_pattern(kind.other_arns) if kind.generic else None
         self._tagged = jmespath.compile(kind.tags_call.items) if kind.tags_call else None
         self._tags_of = jmespath.compile(kind.tags_call.tags) if kind.tags_call else None
 
@@ -158,7 +161,17 @@ class TypeReader:
             added[PARENT] = parent[self.kind.for_each.field]
         if added:
             items = [{**item, **added} for item in items]
-        return items
+        return items if self._other_arns is None else self._unknown(items, self._other_arns)
+
+    def _unknown(self, items: list[Any], others: re.Pattern[str]) -> list[Any]:
+        """Return what no other type of the catalog lists, with what the ARNs say of them."""
+        arn_of = jmespath.compile(self.kind.arn)
+        found = []
+        for item in items:
+            arn = str(arn_of.search(item))
+            if not others.fullmatch(":".join(arn_parts(arn))):
+                found.append({**item, ARN_PARTS: arn_fields(arn)})
+        return found
 
     def _pages(self, place: Place, parent: dict[str, str]) -> Iterator[Mapping[str, Any]]:
         call = self.kind.list
@@ -209,7 +222,7 @@ class TypeReader:
             added[PARENT] = batch[0][self.kind.for_each.field]
         if added:
             items = [{**item, **added} for item in items]
-        return items
+        return items if self._other_arns is None else self._unknown(items, self._other_arns)
 
     def _resources(
         self, place: Place, items: list[Any], stopped: Callable[[], bool]

@@ -741,24 +741,6 @@ def ecs_service(w: Workshop) -> Made:
     )
 
 
-@makes("ecs_task")
-def ecs_task(w: Workshop) -> Made:
-    w.one("ecs_task_definition")
-    answer = w.ecs.run_task(
-        cluster=w.one("ecs_cluster").arn,
-        taskDefinition="one-family",
-        launchType="FARGATE",
-        networkConfiguration={
-            "awsvpcConfiguration": {
-                "subnets": [w.id_of("subnet")],
-                "securityGroups": [w.id_of("security_group")],
-            }
-        },
-        tags=LOWER_TAGS,
-    )
-    return Made(answer["tasks"][0]["taskArn"], metadata={"cluster": w.one("ecs_cluster").arn})
-
-
 @makes("eks_cluster")
 def eks_cluster(w: Workshop) -> Made:
     answer = w.eks.create_cluster(
@@ -1559,3 +1541,19 @@ def canary(w: Workshop) -> Made:
         Tags=TAG_MAP,
     )
     return Made(w.arn("synthetics", "canary:one-canary"), "one-canary")
+
+
+@makes("aws_resource")
+def aws_resource(w: Workshop) -> Made:
+    w.one("kms_key")
+    arn = w.comprehend.create_document_classifier(
+        DocumentClassifierName="one-classifier",
+        VersionName="v1",
+        DataAccessRoleArn=w.one("iam_role").arn,
+        InputDataConfig={"S3Uri": "s3://one-bucket"},
+        LanguageCode="en",
+        Tags=TAGS,
+    )["DocumentClassifierArn"]
+    return Made(
+        arn, "one-classifier/v1", metadata={"service": "comprehend", "kind": "document-classifier"}
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
@@ -13,8 +14,17 @@ import pytest
 from policy_sentry.querying.actions import get_actions_for_service
 
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.estate.arns import arn_fields
 from cloudops_ls.estate.catalog.loader import Catalog
-from cloudops_ls.estate.catalog.model import PARENT, Access, Call, ResourceType, fields_of
+from cloudops_ls.estate.catalog.markdown import catalog_page
+from cloudops_ls.estate.catalog.model import (
+    ARN_PARTS,
+    PARENT,
+    Access,
+    Call,
+    ResourceType,
+    fields_of,
+)
 from tests.estate.shapes import SCALAR, PathError, Shape, follow
 
 if TYPE_CHECKING:
@@ -22,11 +32,12 @@ if TYPE_CHECKING:
 
 SESSION = botocore.session.Session()
 CATALOG = Catalog.load()
-TYPES = list(CATALOG)
+EXPLORER = Catalog.load(["resource_explorer"])["aws_resource"]
+TYPES = [*CATALOG, EXPLORER]
 
 
 def each(types: list[ResourceType]) -> Any:
-    return pytest.mark.parametrize("kind", types, ids=lambda kind: kind.name)
+    return pytest.mark.parametrize("kind", types, ids=lambda kind: f"{kind.service}-{kind.name}")
 
 
 each_type = each(TYPES)
@@ -41,6 +52,8 @@ def item_shape(kind: ResourceType, call: Call) -> Any:
     listed = follow(call.items, operation(kind, call.operation).output_shape).element
     added = {*call.add, *((PARENT,) if kind.for_each else ())}
     members = {**listed.members, **dict.fromkeys(added, SCALAR)}
+    if kind.generic:
+        members[ARN_PARTS] = Shape("structure", dict.fromkeys(arn_fields(""), SCALAR))
     return Shape(listed.type_name, members, listed.inner)
 
 
@@ -338,3 +351,10 @@ def test_the_path_checker_finds_mistakes() -> None:
     for wrong in ("Stat.Name", "State.Nam", "Tags[?Kex == 'a']", "length(Tagz)", "State[].Name"):
         with pytest.raises(PathError):
             follow(wrong, item)
+
+
+def test_the_documentation_is_current() -> None:
+    page = Path(__file__).parents[2] / "docs" / "catalog.md"
+    assert page.read_text(encoding="utf-8") == catalog_page(CATALOG), (
+        "run: cloudops-ls types --markdown > docs/catalog.md"
+    )

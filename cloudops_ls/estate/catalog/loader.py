@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from functools import cached_property
 from importlib import resources
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from cloudops_ls.errors import CloudOpsError
-from cloudops_ls.estate.arns import arn_parts
+from cloudops_ls.estate.arns import arn_parts, arn_pattern
 from cloudops_ls.estate.catalog.completed import completed
 from cloudops_ls.estate.catalog.model import PARENT, ResourceType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    import re
+    from collections.abc import Iterable, Iterator, Mapping
 
 VOCABULARY = "actions.toml"
 """What stop, start, … mean for every type: title, verbs, access, inverse."""
@@ -40,8 +40,14 @@ class Catalog:
         self.action_titles = dict(action_titles or {})
 
     @classmethod
-    def load(cls) -> Catalog:
+    def load(cls, variants: Iterable[str] = ()) -> Catalog:
         """Read the catalog that comes with the package.
+
+        Parameters
+        ----------
+        variants
+            ``resource_explorer``: what no file knows is listed through AWS Resource Explorer
+            instead of the tagging API.
 
         Raises
         ------
@@ -54,13 +60,25 @@ class Catalog:
             for entry in folder.iterdir()
             if entry.name.endswith(".toml")
         }
-        return cls.parse(texts)
+        return cls.parse(texts, variants)
 
     @classmethod
-    def parse(cls, texts: Mapping[str, str]) -> Catalog:
-        """Build a catalog from file names and their texts; ``actions.toml`` must be among them."""
+    def parse(cls, texts: Mapping[str, str], variants: Iterable[str] = ()) -> Catalog:
+        """Build a catalog from file names and their texts; ``actions.toml`` must be among them.
+
+        Parameters
+        ----------
+        variants
+            Which files of other ways to list a type count; their types replace those of the
+            same name.
+        """
         vocabulary = _toml(VOCABULARY, texts[VOCABULARY])
         files = {file: _toml(file, texts[file]) for file in sorted(texts.keys() - {VOCABULARY})}
+        files = {
+            file: content
+            for file, content in files.items()
+            if content.get("variant") in (None, *variants)
+        }
         types = _Assembly(files, vocabulary).types()
         for kind in types.values():
             stray = set(kind.relations.values()) - types.keys()
@@ -111,8 +129,7 @@ class Catalog:
         for kind in sorted(self, key=lambda kind: -len(kind.arn_pattern)):
             if not kind.generic:
                 service, _, resource = kind.arn_pattern.partition(":")
-                expression = ".*".join(map(re.escape, resource.split("*")))
-                patterns.setdefault(service, []).append((re.compile(expression, re.DOTALL), kind))
+                patterns.setdefault(service, []).append((arn_pattern((resource,)), kind))
         return patterns
 
     @cached_property
@@ -131,12 +148,22 @@ class _Assembly:
     def __init__(self, files: Mapping[str, dict[str, Any]], vocabulary: Mapping[str, Any]) -> None:
         self._data = {
             name: (file, completed(name, data, content, vocabulary))
-            for file, content in files.items()
+            for file, content in sorted(files.items(), key=lambda item: "variant" in item[1])
             for name, data in content.get("types", {}).items()
         }
         self._types: dict[str, ResourceType] = {}
 
     def types(self) -> dict[str, ResourceType]:
+        known = tuple(
+            sorted(
+                str(data.get("arn_pattern"))
+                for _, data in self._data.values()
+                if not data.get("generic")
+            )
+        )
+        for _, data in self._data.values():
+            if data.get("generic"):
+                data["other_arns"] = known
         return {name: self._type(name) for name in self._data}
 
     def _type(self, name: str) -> ResourceType:

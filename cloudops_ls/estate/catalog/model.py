@@ -25,6 +25,8 @@ TEMPLATE_FIELDS = frozenset(
 
 ``rooted`` is the identifier with exactly one slash before it, as in the ARNs of SSM parameters.
 """
+ARN_PARTS = "parts"
+"""Key of each raw item of a generic type: see :func:`cloudops_ls.estate.arns.arn_fields`."""
 PARENT = "parent"
 """Key of each raw item that was listed per parent (``for_each``)."""
 LIST_FIELDS = {"{identifiers}": "identifier", "{arns}": "arn"}
@@ -255,7 +257,10 @@ class ResourceType(_Data):
     for_each
         Listed per resource of another type.
     generic
-        Stands for any type that the catalog does not have: ARNs of catalogued types are left out.
+        Stands for any type that the catalog does not have; raw items hold what their ARN says of
+        them as ``parts``.
+    other_arns
+        ARN patterns of all other types, for a generic one: what looks like them is left out.
     identifier, name_from, state, engine, engine_version, tags
         JMESPath over a raw item. ``name_from`` defaults to the ``Name`` tag,
         then the identifier. ``tags`` may give a list of Key/Value pairs in any case, or a map.
@@ -290,6 +295,7 @@ class ResourceType(_Data):
     endpoint_region: str | None = None
     for_each: ForEach | None = None
     generic: bool = False
+    other_arns: tuple[str, ...] = ()
     list: Call
     describe: DescribeCall
     tags_call: TagsCall | None = None
