@@ -89,6 +89,12 @@ class TriggerSync(_Arguments):
     kind: Literal["full", "incremental"] = "incremental"
 
 
+class SelectProfile(_Arguments):
+    """The profile of runbooks that name none."""
+
+    profile: str = Field(min_length=1)
+
+
 class SearchResources(_Arguments):
     """A search of the estate."""
 

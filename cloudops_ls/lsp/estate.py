@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.lsp.accounts import prepare_credentials
 from cloudops_ls.lsp.cards import card_of
 from cloudops_ls.lsp.guard import show
 from cloudops_ls.lsp.progress import WorkCancelled, WorkDone
@@ -41,6 +42,7 @@ async def scan_estate(session: Session, scan: ScanEstate) -> dict[str, Any]:
     }
     async with WorkDone(session, "Scanning AWS") as work:
         work.report("Connecting to the background process")
+        await prepare_credentials(session, profiles)
         with session.watching(wire.SCAN_PROGRESS, lambda progress: _report(work, progress)):
             try:
                 result = await work.run(session.worker.request(wire.SCAN, params))

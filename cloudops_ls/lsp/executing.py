@@ -19,6 +19,7 @@ from cloudops_ls.commands.policy import Decision
 from cloudops_ls.commands.preview import preview
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.logs import logger
+from cloudops_ls.lsp.accounts import warn_of_expiry
 from cloudops_ls.lsp.checking import check
 from cloudops_ls.lsp.confirming import Answer, Choice, confirm
 from cloudops_ls.lsp.guard import show
@@ -198,7 +199,7 @@ class Attempt:
         """Check the command as whoever it would run as, signing in first where that is needed."""
         session, document = self._session, self._document
         try:
-            return await check(session, document, self._text, identify=True)
+            checked = await check(session, document, self._text, identify=True)
         except CloudOpsError as error:
             if not wants_sign_in(error):
                 raise
@@ -206,7 +207,11 @@ class Attempt:
             profile = offline.command.profile or session.profile_for(document.runbook)
             if not await sign_in(session, profile):
                 raise
-        return await check(session, document, self._text, identify=True)
+            checked = await check(session, document, self._text, identify=True)
+        await warn_of_expiry(
+            session, checked.command.profile or session.profile_for(document.runbook)
+        )
+        return checked
 
     async def _ask(self, ready: Ready) -> Answer:
         checked = ready.check.command

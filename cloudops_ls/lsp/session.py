@@ -74,6 +74,7 @@ class Session:
         self._awaited_settings = 1
         """Answers of the client about its settings that are still to come."""
         self._reported: set[str] = set()
+        self._selected_profile: str | None = None
         # pygls reads stdin on its own pool; a store call must never wait behind it.
         self.store_thread = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store")
         self._storage: StorageService | None = None
@@ -187,7 +188,20 @@ class Session:
     @property
     def default_profile(self) -> str:
         """The AWS profile of runbooks that name none."""
+        if self._selected_profile is not None:
+            return self._selected_profile
         return self.settings.profile or os.environ.get("AWS_PROFILE") or "default"
+
+    def select_profile(self, profile: str) -> None:
+        """Let ``profile`` count instead of the settings' one, until this window closes."""
+        self._selected_profile = profile
+
+    def report_once(self, text: str) -> bool:
+        """Return whether ``text`` was not reported before; it counts as reported from now on."""
+        if text in self._reported:
+            return False
+        self._reported.add(text)
+        return True
 
     def profile_for(self, runbook: Runbook) -> str:
         """Return the AWS profile a runbook works with."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cloudops_ls.lsp.commands import backup, conversation, estate, execution, history
+from cloudops_ls.lsp.commands import accounts, backup, conversation, estate, execution, history
 from cloudops_ls.lsp.guard import spoken
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cloudops_ls.lsp.commands.registering import Handler
     from cloudops_ls.lsp.session import Session
 
-_AREAS = (conversation, execution, estate, history, backup)
+_AREAS = (conversation, execution, estate, accounts, history, backup)
 
 
 def register_commands(server: LanguageServer, session: Session) -> None:

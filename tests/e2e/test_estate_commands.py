@@ -1,0 +1,115 @@
+"""Profiles, signing in through the editor, and keeping the estate fresh, over stdio."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from lsprotocol import types
+
+from cloudops_ls.demo.cloud import PRODUCTION, DemoCloud
+from tests.aws.identity_center import TOKEN, IdentityCenter
+from tests.e2e.profiles import VSCODE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.e2e.editor import Editor
+
+SCAN = {"types": ["sqs_queue"]}
+BROWSING = attrs.evolve(
+    VSCODE,
+    window=attrs.evolve(
+        VSCODE.window, show_document=types.ShowDocumentClientCapabilities(support=True)
+    ),
+)
+
+
+async def test_profiles_are_read_and_one_is_selected(editor: Editor) -> None:
+    found = await editor.execute("cloudops.readCredentials")
+    by_name = {profile["name"]: profile for profile in found["profiles"]}
+    assert found["selected"] == PRODUCTION.profile
+    assert by_name[PRODUCTION.profile]["account_id"] == PRODUCTION.account_id
+    assert by_name[PRODUCTION.profile]["state"] == "ready"
+    assert "secret" not in str(found).lower()
+
+    chosen = await editor.execute("cloudops.selectProfile", {"profile": "staging"})
+    assert chosen["name"] == "staging"
+    assert (await editor.execute("cloudops.readCredentials"))["selected"] == "staging"
+    refused = await editor.execute("cloudops.selectProfile", {"profile": "nobody"})
+    assert refused["status"] == "failed"
+    assert "no profile 'nobody'" in editor.said()
+
+
+async def test_synchronising_on_demand_and_what_is_known_of_it(
+    editor: Editor, cloud: DemoCloud
+) -> None:
+    status = await editor.execute("cloudops.scanStatus")
+    assert status["resources"] > 0
+    assert {scope["outcome"] for scope in status["scopes"]} == {"complete"}
+
+    result = await editor.execute("cloudops.triggerSync", {"kind": "incremental"})
+    assert result["status"] == "complete", editor.said()
+    assert result["kind"] == "incremental"
+    assert "Connecting to the background process" in editor.progress()
+    status = await editor.execute("cloudops.syncStatus")
+    assert [run["kind"] for run in status["runs"]][:2] == ["incremental", "full"]
+    assert status["next"]["kind"] == "incremental"
+    refused = await editor.execute("cloudops.triggerSync", {"kind": "sideways"})
+    assert refused["status"] == "failed"
+
+
+async def test_signing_in_by_the_browser_when_a_scan_needs_it(
+    environment: dict[str, str],
+    open_editor: Callable[..., Any],
+    cloud: DemoCloud,
+    tmp_path: Path,
+) -> None:
+    config = await asyncio.to_thread(Path(environment["AWS_CONFIG_FILE"]).read_text)
+    endpoint = next(line for line in config.splitlines() if line.startswith("endpoint_url"))
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / "config").write_text(
+        f"{config}\n[profile corp]\nsso_session = corp\nsso_account_id = {PRODUCTION.account_id}\n"
+        f"sso_role_name = operator\nregion = us-west-2\n{endpoint}\n"
+        "[sso-session corp]\nsso_start_url = https://corp.example/\nsso_region = us-east-1\n"
+    )
+    keys = cloud_keys(environment)
+    with IdentityCenter(keys) as center:
+        center.confirmed = True
+        changed = {
+            **environment,
+            "HOME": str(folder),
+            "AWS_CONFIG_FILE": str(folder / "config"),
+            "AWS_ENDPOINT_URL_SSO": center.endpoint,
+            "AWS_ENDPOINT_URL_SSO_OIDC": center.endpoint,
+        }
+        editor = await open_editor(changed, BROWSING)
+        editor.answers.extend(["Go on without"])
+        without = await editor.execute("cloudops.scanEstate", {**SCAN, "profiles": ["corp"]})
+        assert without["status"] == "incomplete"
+        assert "sign-in of this profile is missing" in editor.said()
+
+        editor.answers.extend(["Sign in", "Open the page"])
+        result = await editor.execute("cloudops.scanEstate", {**SCAN, "profiles": ["corp"]})
+        assert result["status"] == "complete", editor.said()
+        assert "needs a sign-in" in editor.questions[-2].message
+        assert "ABCD-EFGH" in editor.questions[-1].message
+        assert TOKEN not in editor.said() + editor.logged() + editor.progress()
+        (opened,) = editor.shown_documents
+        assert opened.uri == "https://corp.example/device?user_code=ABCD-EFGH"
+        assert opened.external is True
+
+
+def cloud_keys(environment: dict[str, str]) -> dict[str, str]:
+    """The stand-in's keys of the production account, as the portal would hand them out."""
+    lines = Path(environment["AWS_SHARED_CREDENTIALS_FILE"]).read_text().splitlines()
+    start = lines.index(f"[{PRODUCTION.profile}]")
+    values = dict(line.split(" = ", 1) for line in lines[start + 1 : start + 3] if " = " in line)
+    return {
+        "accessKeyId": values["aws_access_key_id"],
+        "secretAccessKey": values["aws_secret_access_key"],
+        "sessionToken": "token",
+    }
