@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from benchmarks import (
+    bench_commands,
     bench_keystroke,
     bench_markdown,
     bench_memory,
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[Console, Options], None]] = {
     "requests": bench_requests.run,
     "search": bench_search.run,
     "keystroke": bench_keystroke.run,
+    "commands": bench_commands.run,
     "memory": bench_memory.run,
     "markdown": bench_markdown.run,
 }

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import datetime
-import difflib
 import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rapidfuzz.fuzz import ratio
+from rapidfuzz.process import extractOne
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pydantic import JsonValue
 
+_CLOSE = 60
+"""Of 100; below it two words have too little in common."""
 _MANY = 200
 """Among more choices than this (there are 1,000 instance types) the first letter must be right."""
 
@@ -63,7 +67,7 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     if len(options) > _MANY:
         options = [option for option in options if option[:1].casefold() == word[:1].casefold()]
     by_folded = {option.casefold(): option for option in reversed(options)}
-    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    found = extractOne(word.casefold(), list(by_folded), scorer=ratio, score_cutoff=_CLOSE)
     return by_folded[found[0]] if found else None
 
 

@@ -8,6 +8,7 @@ instead.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,8 @@ _PAIRS = {
 _TYPOGRAPHIC_QUOTES = frozenset("‘’‚‛“”„‟«»")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _BLANKS = frozenset(" \t")
+_PLAIN = re.compile(r"[A-Za-z0-9_./:@%+=,-]+")
+"""What most words consist of: nothing that a shell acts on, wherever it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,10 @@ class _Scanner:
                 yield from self._double_quoted()
             elif char == "\\":
                 yield self._escaped()
+            elif plain := _PLAIN.match(text, self.at):
+                yield plain.group()
+                self.at = plain.end()
+                char = text[self.at - 1]
             else:
                 self._refuse_unquoted(char, first=self.at == start, before=before)
                 self.at += 1
