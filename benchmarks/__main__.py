@@ -14,6 +14,7 @@ from benchmarks import (
     bench_markdown,
     bench_memory,
     bench_requests,
+    bench_scan,
     bench_search,
     bench_startup,
     machine,
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, Callable[[Console, Options], None]] = {
     "keystroke": bench_keystroke.run,
     "commands": bench_commands.run,
     "memory": bench_memory.run,
+    "scan": bench_scan.run,
     "markdown": bench_markdown.run,
 }
 USUAL = [name for name in BENCHMARKS if name != "markdown"]

@@ -38,8 +38,8 @@ class GeneratedCloud:
         self._process.stdin.close()
         self._process.wait(20)
 
-    def fill(self, total: int) -> None:
-        self.keys = self._tell("fill", total=total)
+    def fill(self, total: int, accounts: tuple[str, ...] = ACCOUNTS) -> None:
+        self.keys = self._tell("fill", total=total, accounts=list(accounts))
 
     def change(self, share: float, seed: int) -> None:
         self._tell("change", share=share, seed=seed)
@@ -56,19 +56,24 @@ class GeneratedCloud:
         before: dict[str, int] = self._tell("weather", **changes)
         return before
 
-    def write_profiles(self, folder: Path, accounts: tuple[str, ...] = ACCOUNTS) -> None:
+    def write_profiles(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
+        config, credentials = self.profiles()
+        (folder / "config").write_text(config)
+        (folder / "credentials").write_text(credentials)
+
+    def profiles(self) -> tuple[str, str]:
+        """Texts of the two files with a profile for each account that is here."""
         config, credentials = [], []
         for name, account in zip(PROFILES, ACCOUNTS, strict=True):
-            if account not in accounts:
+            if account not in self.keys:
                 continue
             key, secret = self.keys[account]
             config.append(f"[profile {name}]\nregion = us-east-1\nendpoint_url = {self.endpoint}\n")
             credentials.append(
                 f"[{name}]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
             )
-        (folder / "config").write_text("".join(config))
-        (folder / "credentials").write_text("".join(credentials))
+        return "".join(config), "".join(credentials)
 
     def _tell(self, what: str, **told: Any) -> Any:
         place = urllib.parse.urlsplit(self.endpoint)

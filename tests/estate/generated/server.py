@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from tests.estate.generated.stock import Stock
+from tests.estate.generated.stock import ACCOUNTS, Stock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -86,8 +86,8 @@ class Weather:
                 return "Throttling"
         return None
 
-    def on_fill(self, total: int) -> Any:
-        return self._stock.fill(total)
+    def on_fill(self, total: int, accounts: list[str] | None = None) -> Any:
+        return self._stock.fill(total, accounts or ACCOUNTS)
 
     def on_change(self, share: float, seed: int) -> Any:
         self._stock.change(share, seed)

@@ -7,9 +7,12 @@ through the backends it takes seconds, and what they hold is the truth that a sc
 from __future__ import annotations
 
 import random
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from moto.backends import get_backend
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ACCOUNTS = ("111111111111", "222222222222", "333333333333")
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-2")
@@ -285,17 +288,18 @@ class Stock:
     """Places of all accounts and regions."""
 
     def __init__(self) -> None:
-        self.places = [Place(account, region) for account in ACCOUNTS for region in REGIONS]
+        self.places: list[Place] = []
 
-    def fill(self, total: int) -> dict[str, list[str]]:
+    def fill(self, total: int, accounts: Sequence[str] = ACCOUNTS) -> dict[str, list[str]]:
         """Make about ``total`` resources; return an access key per account."""
+        self.places = [Place(account, region) for account in accounts for region in REGIONS]
         each = total / len(self.places)
         for place in self.places:
             for kind, share in _SHARES.items():
                 place.make(kind, max(1, round(each * share / 100)))
             if place.region == REGIONS[0]:
                 place.make("iam_role", max(1, round(each / 100)))
-        return {account: _access_key(account) for account in ACCOUNTS}
+        return {account: _access_key(account) for account in accounts}
 
     def change(self, share: float, seed: int) -> None:
         """Delete, change and add ``share`` of everything."""
