@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import os
 import tempfile
@@ -138,3 +139,12 @@ def make_private(directory: Path) -> None:
             where=str(directory),
             fix="Make it writable, or set CLOUDOPS_HOME to another directory",
         ) from error
+
+
+def user_name() -> str:
+    """Return who runs this process, by name where there is one."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        # In a container there may be a number alone.
+        return f"uid-{os.getuid()}" if hasattr(os, "getuid") else "unknown"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from cloudops_ls.assistant.base import AssistantBadReply, FinalReply, TextDelta
 from cloudops_ls.assistant.protocol import MAX_TEXT, InformationReply, UserContext
 from cloudops_ls.assistant.request import NamedResource, RequestBuilder
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.home import user_name
 from cloudops_ls.lsp.kept_reply import KeptReply
 from cloudops_ls.lsp.progress import WorkCancelled, WorkDone
 from cloudops_ls.lsp.replying import ReplyWriter
@@ -173,7 +173,7 @@ def _user_context(session: Session, document: RunbookDocument) -> UserContext:
     profile = session.profile_for(document.runbook)
     account = session.estate.account_of(profile)
     return UserContext(
-        user_id=getpass.getuser(),
+        user_id=user_name(),
         profile=profile,
         account_id=account.account_id if account is not None else None,
         account_alias=account.alias if account is not None else None,

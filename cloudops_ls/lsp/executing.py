@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,16 +17,16 @@ from cloudops_ls.commands.impact import Impact
 from cloudops_ls.commands.policy import Decision
 from cloudops_ls.commands.preview import preview
 from cloudops_ls.errors import CloudOpsError
-from cloudops_ls.logs import logger
+from cloudops_ls.home import user_name
 from cloudops_ls.lsp.accounts import warn_of_expiry
 from cloudops_ls.lsp.checking import check
 from cloudops_ls.lsp.confirming import Answer, Choice, confirm
-from cloudops_ls.lsp.guard import show
 from cloudops_ls.lsp.plan_steps import fill_step, plan_steps
 from cloudops_ls.lsp.refusing import follow_up
 from cloudops_ls.lsp.rehearsing import rehearse
 from cloudops_ls.lsp.running import executor_of, run_in_file
 from cloudops_ls.lsp.signing_in import sign_in, wants_sign_in
+from cloudops_ls.lsp.verifying import verify
 from cloudops_ls.lsp.waiting import offer_to_wait
 from cloudops_ls.storage.audit_chain import AuditEvent
 from cloudops_ls.worker import wire
@@ -269,7 +268,7 @@ class Attempt:
                 **execution_details(
                     checked,
                     ready.impact,
-                    approved_by=f"policy: {ready.verdict.rule}" if allowed else getpass.getuser(),
+                    approved_by=f"policy: {ready.verdict.rule}" if allowed else user_name(),
                     asked=not allowed,
                 ),
                 **self._details,
@@ -277,7 +276,7 @@ class Attempt:
         )
         execution = await executor_of(session).approve(order, approval, digest)
         outcome = await run_in_file(session, document, self._command, order, execution)
-        await self._verify(ready)
+        await verify(session, checked)
         if not self._in_plan:
             # Not waited for: the client is told of this command's end now.
             session.spawn(offer_to_wait(session, document, checked, outcome))
@@ -286,19 +285,3 @@ class Attempt:
             "executionId": outcome.execution_id,
             "exitStatus": outcome.exit_status,
         }
-
-    async def _verify(self, ready: Ready) -> None:
-        """Fetch the touched resources again, so that hover and completion are true."""
-        session, checked = self._session, ready.check.command
-        if not checked.access.mutates or not checked.resources:
-            return
-        try:
-            await session.worker.request(wire.REFRESH, {"arns": list(checked.resources)})
-            await session.reload_names()
-        except CloudOpsError as error:
-            logger.info("verify: %s", type(error).__name__)
-            show(
-                session.server,
-                f"The command has run, but the resources could not be read again: {error}",
-                types.MessageType.Warning,
-            )

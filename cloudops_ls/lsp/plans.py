@@ -20,17 +20,19 @@ from cloudops_ls.lsp.confirming import REFUSE, Choice, confirm
 from cloudops_ls.lsp.executing import Attempt, claimed, require_clear_front_matter
 from cloudops_ls.lsp.guard import ask, show
 from cloudops_ls.lsp.plan_steps import fill_step, plan_steps, succeeded, text_digest
+from cloudops_ls.lsp.refusing import follow_up
 from cloudops_ls.storage.audit_chain import AuditEvent
 from cloudops_ls.storage.records import ExecutionStatus, new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pydantic import JsonValue
 
     from cloudops_ls.commands.approval import Approval
     from cloudops_ls.commands.preview import Preview
     from cloudops_ls.lsp.arguments import RunPlan
+    from cloudops_ls.lsp.confirming import Answer
     from cloudops_ls.lsp.documents import RunbookDocument
     from cloudops_ls.lsp.executing import Ready
     from cloudops_ls.lsp.plan_steps import Step
@@ -151,7 +153,8 @@ class _Plan:
         answer = await confirm(self._session, document, version, review)
         if answer.choice is not Choice.RUN:
             await self._refuse_all(ready.values(), answer.reason)
-            return {"status": "refused", "steps": [], "next": first}
+            told_why = await self._explain(steps[0], ready, answer)
+            return {"status": "refused", "steps": [], "next": first, **told_why}
         approved = {
             number: _Reviewed(
                 self._session.approvals.grant(
@@ -215,6 +218,16 @@ class _Plan:
             details={"plan": self._id, "step": step.number, "steps": count},
             in_plan=step.number < count,
         )
+
+    async def _explain(
+        self, step: Step, ready: Mapping[int, Ready], answer: Answer
+    ) -> dict[str, Any]:
+        """Put the reason of a refusal below the plan, as for a single command."""
+        command = step.command(self._document)
+        one = ready.get(step.number)
+        if command is None or one is None:
+            return {}
+        return await follow_up(self._session, self._document, command, one.check.command, answer)
 
     async def _refuse_all(self, ready: Iterable[Ready], reason: str | None) -> None:
         refused = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 import os
 import re
@@ -18,6 +17,7 @@ from cloudops_ls.commands.executor import Order
 from cloudops_ls.commands.impact import Impact
 from cloudops_ls.commands.policy import Decision
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.home import user_name
 from cloudops_ls.logs import logger
 from cloudops_ls.lsp.checking import check
 from cloudops_ls.lsp.guard import ask, show
@@ -93,7 +93,7 @@ async def _by_waiter(
         environment=command_environment(os.environ, extra=waiting.environment),
         conversation_id=session.conversation_of(document),
         details={
-            **execution_details(command, Impact(), approved_by=getpass.getuser(), asked=True),
+            **execution_details(command, Impact(), approved_by=user_name(), asked=True),
             "waits_for": checked.command,
         },
     )

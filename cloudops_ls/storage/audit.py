@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import json
 import secrets
 import socket
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select
 
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.home import user_name
 from cloudops_ls.storage.audit_chain import (
     HEAD_LOST,
     AuditEntry,
@@ -122,7 +122,7 @@ class AuditLog:
         self._head = HeadFile(home.audit_head)
         self._lock = FileLock(home.data / "audit.lock")
         self._mutex = threading.Lock()
-        self._actor = f"{getpass.getuser()}@{socket.gethostname()}"
+        self._actor = f"{user_name()}@{socket.gethostname()}"
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[AuditTransaction]:

@@ -66,6 +66,13 @@ async def test_a_plan_runs_step_by_step_with_values_of_earlier_steps_and_can_be_
     last = [question.message for question in editor.questions if "Step 3 of 3" in question.message]
     assert "Filled in: {{2.DBSnapshots[0].DBInstanceIdentifier}} is pg-instance-main1" in last[0]
     assert "Runs: aws rds stop-db-instance --db-instance-identifier pg-instance-main1" in last[0]
+    # What the first step made is known by now, though nothing named it before.
+    for _ in range(200):
+        card = await editor.hover(buffer, buffer.at("before-friday"))
+        if card is not None:
+            break
+        await asyncio.sleep(0.1)
+    assert "snapshot" in str(card).lower()
     # The file keeps what was written, the log has what ran.
     assert STOP in buffer.text
     ran = [entry for entry in audited(home, environment) if entry.event == "approved"]

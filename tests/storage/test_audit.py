@@ -396,3 +396,23 @@ def test_nothing_is_recorded_as_approved_when_the_log_cannot_be_written(
     with pytest.raises(CloudOpsError, match="audit log cannot be written"):
         service.executions.create(Execution(command="aws s3 ls"))
     assert service.executions.list() == []
+
+
+def test_a_log_that_cannot_be_locked_is_one_clear_error(
+    home: Home, service: StorageService
+) -> None:
+    (home.data / "audit.lock").mkdir()
+    with pytest.raises(CloudOpsError, match="Cannot open the lock file"):
+        service.executions.create(Execution(command="aws s3 ls"))
+    assert service.executions.list() == []
+
+
+def test_a_user_without_a_name_is_a_number(
+    home: Home, service: StorageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    with StorageService.open(home, keys=ring(home)) as other:
+        assert other.audit.append(AuditEvent.REFUSED).actor.startswith("uid-")
