@@ -10,6 +10,7 @@ from rich.console import Console
 
 from benchmarks import (
     bench_commands,
+    bench_identify,
     bench_keystroke,
     bench_markdown,
     bench_memory,
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[Console, Options], None]] = {
     "startup": bench_startup.run,
     "requests": bench_requests.run,
     "search": bench_search.run,
+    "identify": bench_identify.run,
     "keystroke": bench_keystroke.run,
     "commands": bench_commands.run,
     "memory": bench_memory.run,

@@ -70,10 +70,14 @@ def _finder(estate: Sequence[Resource]) -> Finder:
         for one in estate
     )
     tags = (
-        (one.arn, json.dumps({key: value for key, value in one.tags.items() if key != "Name"}))
+        (
+            one.arn,
+            json.dumps({key: value for key, value in one.tags.items() if key != "Name"}),
+            one.engine,
+        )
         for one in estate
     )
-    return Finder(index.with_tags(tags), Vocabulary(Catalog.load()))
+    return Finder(index.with_details(tags), Vocabulary(Catalog.load()))
 
 
 def _queries(estate: Sequence[Resource], count: int) -> dict[str, list[str]]:

@@ -29,12 +29,13 @@ class Budget:
     ----------
     p50_ratio, p99_ratio
         Times the baseline.
-    p99, most
+    p95, p99, most
         In the row's unit.
     """
 
     p50_ratio: float | None = None
     p99_ratio: float | None = None
+    p95: float | None = None
     p99: float | None = None
     most: float | None = None
 
@@ -66,6 +67,7 @@ class Row:
         found: list[tuple[str, float | None, float | None]] = [
             ("p50 ≤ {} ×", self.budget.p50_ratio, self.ratio(50)),
             ("p99 ≤ {} ×", self.budget.p99_ratio, self.ratio(99)),
+            (f"p95 < {{}} {unit}", self.budget.p95, percentile(self.samples, 95)),
             (f"p99 < {{}} {unit}", self.budget.p99, percentile(self.samples, 99)),
             (f"max < {{}} {unit}", self.budget.most, max(self.samples)),
         ]

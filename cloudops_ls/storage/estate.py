@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from cloudops_ls.storage import changes, sync
+from cloudops_ls.storage.document_parts import engine_of, metadata_of, tags_of
 from cloudops_ls.storage.records import (
     AccountRecord,
     Change,
@@ -31,11 +32,12 @@ from cloudops_ls.storage.resource_rows import (
 from cloudops_ls.storage.resource_writes import count_seen, remove, sweep, write_resources
 from cloudops_ls.storage.search import EstateSearch, Similarity, find
 from cloudops_ls.storage.tables import AccountRow, ResourceChangeRow, ResourceRow
-from cloudops_ls.storage.tags_column import tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
+
+    from sqlalchemy import Select
 
     from cloudops_ls.storage.database import Database
     from cloudops_ls.storage.resource import Resource
@@ -279,18 +281,24 @@ class EstateStorage:
             finally:
                 cursor.close()
 
-    def tags(self) -> Iterator[tuple[str, str]]:
-        """Stream ARN and tags of every resource that has other tags than ``Name``, as JSON."""
-        query = select(ResourceRow.arn, tags_of(ResourceRow.document)).where(
-            tags_of(ResourceRow.document) != "{}"
-        )
+    def details(self) -> Iterator[tuple[str, str, str | None]]:
+        """Stream what descriptions look at: ARN, tags but ``Name`` as JSON, and engine."""
+        document = ResourceRow.document
+        return self._stream(select(ResourceRow.arn, tags_of(document), engine_of(document)))
+
+    def metadata(self, types: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Stream ARN and metadata, as JSON, of every resource of some types."""
+        query = select(ResourceRow.arn, metadata_of(ResourceRow.document))
+        return self._stream(query.where(ResourceRow.resource_type.in_(list(types))))
+
+    def _stream(self, query: Select[*tuple[Any, ...]]) -> Iterator[Any]:
         with self._database.read() as connection:
+            # The driver's own cursor: SQLAlchemy's rows would double the time.
             cursor = connection.connection.cursor()
             try:
-                compiled = query.compile(
-                    dialect=connection.dialect, compile_kwargs={"literal_binds": True}
-                )
-                cursor.execute(str(compiled))
+                options = {"literal_binds": True}
+                text = query.compile(dialect=connection.dialect, compile_kwargs=options)
+                cursor.execute(str(text))
                 while chunk := cursor.fetchmany(NAMES_CHUNK):
                     yield from chunk
             finally:

@@ -118,7 +118,7 @@ class CurrentNames:
             self.finder = finder
             self._generation = generation
             self._gone.clear()
-            self.finder = finder.over(finder.index.with_tags(estate.tags()))
+            self.finder = finder.over(finder.index.with_details(estate.details()))
 
 
 def _with_removed(

@@ -127,6 +127,10 @@ class Finder:
             self._selections[filters] = known
         return known
 
+    def spellings(self, word: str) -> dict[str, int]:
+        """Return the words of names that a folded word may be misspelt for, with the edits."""
+        return self._misspellings.spellings(word)
+
     def find(self, query: SearchQuery, limit: int = 100, where: Where = Where()) -> Found:  # noqa: B008 -- immutable
         """Return the best ``limit`` resources for a query."""
         selection = self.select(query.filters) if query.filters else None

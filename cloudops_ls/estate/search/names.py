@@ -74,8 +74,8 @@ class NameIndex:
         Texts, and the number of each resource's text.
     places, place_numbers
         Pairs of account id and region, and the number of each resource's pair.
-    tags
-        Empty until :meth:`with_tags`.
+    tags, engines, engine_numbers
+        Empty until :meth:`with_details`.
     whole, parts
         Keys of the folded names and identifiers, and of what starts at a word inside them.
     hidden
@@ -105,6 +105,8 @@ class NameIndex:
         self.parts = KeyOrder({}, self.text_of, self.place_numbers, 0)
         self._by_arn: dict[str, int] = {}
         self.tags = TagSets.build(0, ())
+        self.engines = Pool()
+        self.engine_numbers = array("I")
         self.hidden: frozenset[int] = frozenset()
 
     @classmethod
@@ -125,8 +127,7 @@ class NameIndex:
         index.whole = KeyOrder(whole, index.text_of, index.place_numbers, places)
         index.parts = KeyOrder(parts, index.text_of, index.place_numbers, places)
         index._known = frozenset(index.folded)
-        index.tags = TagSets.build(len(index.names), ())
-        return index
+        return index.with_details(())
 
     def _add(
         self,
@@ -162,17 +163,27 @@ class NameIndex:
         if identifier is name:
             self.folded.append(self.folded[-1])
 
-    def with_tags(self, tags: Iterable[tuple[str, str]]) -> NameIndex:
-        """Return the same index with the resources' tags.
+    def with_details(self, details: Iterable[tuple[str, str, str | None]]) -> NameIndex:
+        """Return the same index with the resources' tags and engines.
 
         Parameters
         ----------
-        tags
-            ARNs, and tags as JSON objects without ``Name``; unknown ARNs are ignored.
+        details
+            ARN, tags as a JSON object without ``Name``, and engine; unknown ARNs are ignored.
         """
         result = copy.copy(self)
-        numbered = ((self._by_arn[arn], text) for arn, text in tags if arn in self._by_arn)
-        result.tags = TagSets.build(len(self.names), numbered)
+        engines = Pool()
+        engine_numbers = array("I", [engines.number(None)]) * len(self.names)
+
+        def tags() -> Iterator[tuple[int, str]]:
+            for arn, text, engine in details:
+                number = self._by_arn.get(arn)
+                if number is not None:
+                    engine_numbers[number] = engines.number(engine)
+                    yield number, text
+
+        result.tags = TagSets.build(len(self.names), tags())
+        result.engines, result.engine_numbers = engines, engine_numbers
         return result
 
     def updated(self, states: Mapping[str, str | None], gone: Iterable[str] = ()) -> NameIndex:

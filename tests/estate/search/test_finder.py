@@ -42,10 +42,10 @@ def finder_of(estate: Sequence[One]) -> Finder:
         (one.name, one.identifier, one.arn, one.kind, one.account, one.region, one.state)
         for one in estate
     )
-    tags = [(one.arn, json.dumps(dict(one.tags))) for one in estate]
+    tags = [(one.arn, json.dumps(dict(one.tags)), None) for one in estate]
     accounts = [AccountRecord(account_id=PROD, alias="acme-production", profiles=("production",))]
     vocabulary = Vocabulary(Catalog.load(), accounts=lambda: accounts)
-    return Finder(index.with_tags(tags), vocabulary)
+    return Finder(index.with_details(tags), vocabulary)
 
 
 def find(finder: Finder, text: str, **where: object) -> list[str]:

@@ -1,0 +1,1 @@
+"""What a request is about: names, misspellings, descriptions, relations, and what went before."""
