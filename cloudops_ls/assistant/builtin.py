@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     )
     from cloudops_ls.estate.catalog.loader import Catalog
 
+_NAMED: Final = frozenset({HowFound.EXACT, HowFound.AMBIGUOUS, HowFound.CHOICE, HowFound.PREVIOUS})
+"""What the operator said; everything else is how it was understood, and is asked about."""
 _DESCRIBE: Final = "describe"
 _MOST_CARDS: Final = 10
 _MOST_TITLES: Final = 4
@@ -86,7 +88,7 @@ class BuiltinAssistant:
 
         A resource that is called like a verb ("start") counts only when nothing else is named.
         """
-        named = [one for one in found if one.how is not HowFound.SEARCH]
+        named = [one for one in found if one.how in _NAMED]
         others = [one for one in named if one.mention is None or one.mention not in self._verbs]
         return others or named
 

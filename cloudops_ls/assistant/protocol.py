@@ -54,6 +54,14 @@ class HowFound(StrEnum):
     """The prompt holds a name that several resources have; each of them is sent."""
     CHOICE = "choice"
     """The prompt picks it from the choices of the assistant's last question."""
+    MISSPELLED = "misspelled"
+    """The prompt holds a word that is within two misspellings of its name."""
+    PREVIOUS = "previous"
+    """The prompt points back at it ("restart it"): the turn before was about it alone."""
+    DESCRIPTION = "description"
+    """The prompt describes it: type, state, place, engine, words of its name and tags."""
+    RELATION = "relation"
+    """The prompt describes it by what it belongs to ("web servers behind shop-alb")."""
     SEARCH = "search"
     """The prompt seems to describe it: a guess, ordered by score."""
 
@@ -129,9 +137,9 @@ class IdentifiedResource(_Data):
 
     how: HowFound
     score: float = Field(ge=0, le=1)
-    """Confidence: 1 for names, ids, ARNs and choices, less for search hits."""
+    """Confidence: 1 for names, ids, ARNs and choices, less for everything else."""
     mention: str | None = None
-    """The characters of the prompt that name it; null for search hits."""
+    """The words of the prompt that name or describe it; null for search hits."""
     resource: ResourceRecord
 
 

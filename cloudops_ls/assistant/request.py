@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cloudops_ls.assistant.followup import chosen, open_question
-from cloudops_ls.assistant.history import chat_turn, fit_history
+from cloudops_ls.assistant.history import RESOURCES, chat_turn, fit_history
 from cloudops_ls.assistant.protocol import (
     MAX_PROMPT,
     MAX_RESOURCES,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from cloudops_ls.assistant.protocol import UserContext
+    from cloudops_ls.estate.identify.model import Candidate
     from cloudops_ls.storage.records import AccountRecord, Message, SearchHit
     from cloudops_ls.storage.resource import Resource
 
@@ -56,6 +57,17 @@ class _Found:
     arn: str
     how: HowFound
     mention: str | None
+    score: float = 1.0
+
+
+class Describe(Protocol):
+    """Finds what a prompt means beside the names in it."""
+
+    async def __call__(
+        self, prompt: str, named: Sequence[NamedResource], previous: Sequence[str]
+    ) -> Sequence[Candidate]:
+        """Return the resources, surest first; ``previous`` are those of the turn before."""
+        ...
 
 
 class RequestBuilder:
@@ -73,6 +85,10 @@ class RequestBuilder:
         Budget for earlier turns, in estimated tokens.
     executor
         Where blocking calls run; None for the event loop's own.
+    describe
+        Finds what the prompt describes or points back at; without it only names count.
+    load_resources
+        Returns the stored records of many ARNs at once; may block.
     """
 
     def __init__(
@@ -83,12 +99,16 @@ class RequestBuilder:
         *,
         history_tokens: int = 4_000,
         executor: Executor | None = None,
+        describe: Describe | None = None,
+        load_resources: Callable[[Sequence[str]], Sequence[Resource]] | None = None,
     ) -> None:
         self._load_resource = load_resource
         self._search = search
         self._account = account
         self._history_tokens = history_tokens
         self._executor = executor
+        self._describe = describe
+        self._load_resources = load_resources
 
     async def build(
         self,
@@ -129,6 +149,13 @@ class RequestBuilder:
                 fix="Ask about less at once",
             )
         found = identify(prompt, named, history)
+        if self._describe is not None and not any(one.how is HowFound.CHOICE for one in found):
+            known = {one.arn for one in found}
+            found += [
+                _Found(one.arn, HowFound(one.how.value), one.words[:256] or None, one.score)
+                for one in await self._describe(prompt, named, previously(history))
+                if one.arn not in known
+            ]
         loop = asyncio.get_running_loop()
         resources = await loop.run_in_executor(self._executor, self._enrich_found, found)
         if not resources:
@@ -156,14 +183,20 @@ class RequestBuilder:
         return [hit for hit in hits if hit.score >= LOWEST_SCORE]
 
     def _enrich_found(self, found: Iterable[_Found]) -> list[IdentifiedResource]:
-        resources = ((one, self._load_resource(one.arn)) for one in found)
+        wanted = list(found)
         return [
             IdentifiedResource(
-                how=one.how, score=1, mention=one.mention, resource=self._record(resource)
+                how=one.how, score=one.score, mention=one.mention, resource=self._record(resource)
             )
-            for one, resource in resources
+            for one, resource in zip(wanted, self._loaded(wanted), strict=True)
             if resource is not None
         ]
+
+    def _loaded(self, found: Sequence[_Found]) -> list[Resource | None]:
+        if self._load_resources is None:
+            return [self._load_resource(one.arn) for one in found]
+        records = {one.arn: one for one in self._load_resources([one.arn for one in found])}
+        return [records.get(one.arn) for one in found]
 
     def _enrich_hits(self, hits: Sequence[SearchHit]) -> list[IdentifiedResource]:
         return [
@@ -199,6 +232,15 @@ def identify(
             for arn in name.arns:
                 found.setdefault(arn, _Found(arn, HowFound.AMBIGUOUS, name.text))
     return list(found.values())
+
+
+def previously(history: Sequence[Message]) -> tuple[str, ...]:
+    """Return the ARNs of the last turn that was about any resource."""
+    for message in reversed(history):
+        arns = message.metadata.get(RESOURCES)
+        if isinstance(arns, list) and arns:
+            return tuple(arn for arn in arns if isinstance(arn, str))
+    return ()
 
 
 def _picked(prompt: str, history: Sequence[Message]) -> str | None:

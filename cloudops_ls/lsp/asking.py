@@ -16,13 +16,17 @@ from cloudops_ls.lsp.kept_reply import KeptReply
 from cloudops_ls.lsp.progress import WorkCancelled, WorkDone
 from cloudops_ls.lsp.replying import ReplyWriter
 from cloudops_ls.lsp.thread import thread_of
+from cloudops_ls.lsp.understanding import understood
 from cloudops_ls.runbook.mentions import find_mentions
 from cloudops_ls.runbook.text import Span
 from cloudops_ls.storage.records import SearchHit
 from cloudops_ls.worker import wire
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cloudops_ls.assistant.protocol import AssistantRequest
+    from cloudops_ls.estate.identify.model import Candidate
     from cloudops_ls.lsp.arguments import Place
     from cloudops_ls.lsp.documents import RunbookDocument
     from cloudops_ls.lsp.session import Session
@@ -123,6 +127,8 @@ class _Question:
             session.estate.account,
             history_tokens=session.settings.assistant.history_tokens,
             executor=session.store_thread,
+            describe=self._describe,
+            load_resources=storage.estate.load,
         )
         request = self._request = await builder.build(
             self._prompt,
@@ -143,6 +149,14 @@ class _Question:
                     case FinalReply(reply=reply):
                         return KeptReply.of(self._prompt, request, reply)
         raise AssistantBadReply("The assistant ended without a reply", fix="Ask again")
+
+    async def _describe(
+        self, prompt: str, named: Sequence[NamedResource], previous: Sequence[str]
+    ) -> list[Candidate]:
+        from cloudops_ls.estate.identify.model import Named
+
+        names = [Named(one.text, one.arns) for one in named]
+        return await understood(self._session, self._document, prompt, names, previous)
 
     def cut(self) -> KeptReply | None:
         """Return what had arrived when it was cancelled, marked as cut; None for nothing."""

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from cloudops_ls.estate.catalog.loader import Catalog
+    from cloudops_ls.estate.identify.identifier import Identifier
+    from cloudops_ls.estate.identify.lexicon import Lexicon
+    from cloudops_ls.estate.identify.relations import Relations
     from cloudops_ls.estate.search.current import CurrentNames
     from cloudops_ls.estate.search.finder import Finder
     from cloudops_ls.estate.search.names import NameIndex
@@ -42,6 +45,12 @@ class EstateView:
         self._stored = stored
         self._current: CurrentNames | None = None
         self._empty: Finder | None = None
+        self._identifying = asyncio.Lock()
+        self._identifier: Identifier | None = None
+        self._identified: Finder | None = None
+        self._lexicon: Lexicon | None = None
+        self._relations: Relations | None = None
+        self._related: list[str] | None = None
         self._catalog: Catalog | None = None
         self._accounts: list[AccountRecord] = []
         self._resources: dict[str, Resource] = {}
@@ -63,6 +72,36 @@ class EstateView:
     def names(self) -> NameIndex:
         """The names as of the last sync."""
         return self.finder.index
+
+    async def identifier(self) -> Identifier:
+        """Return what identifies resources in requests, over the names as of now.
+
+        What refers to what is read from the store once for each sync.
+        """
+        from cloudops_ls.estate.identify.identifier import Identifier
+        from cloudops_ls.estate.identify.lexicon import Lexicon
+        from cloudops_ls.estate.identify.relations import Relations
+        from cloudops_ls.estate.search.places import Places
+
+        async with self._identifying:
+            finder, catalog = self.finder, self.catalog
+            if self._identifier is not None and self._identified is finder:
+                return self._identifier
+            index = finder.index
+            if self._lexicon is None:
+                self._lexicon = await asyncio.to_thread(Lexicon, catalog, Places.load())
+            # Other states and tags leave the names as they are.
+            if self._relations is None or self._related is not index.names:
+                types = [kind.name for kind in catalog if kind.relations]
+                self._relations = await self._stored(
+                    lambda store: Relations(index, catalog, store.estate.metadata(types))
+                )
+                self._related = index.names
+            self._identifier = Identifier(
+                finder, self._lexicon, self._relations, tuple(self._accounts)
+            )
+            self._identified = finder
+            return self._identifier
 
     @property
     def catalog(self) -> Catalog:

@@ -1,5 +1,7 @@
 """``textDocument/inlayHint``: states of resources behind their names, as of the last word of AWS.
 
+Behind a paragraph that names nothing stands what it is understood to be about, before it is sent.
+
 From memory alone: the client asks at every key. States that a hover, a sync or a command brings
 in are shown at once, where the client can be asked to fetch hints again.
 """
@@ -23,22 +25,62 @@ _MOST = 300
 _LONGEST = 40_000
 """Characters looked at, from the first line on that is shown."""
 _LONGEST_STATE = 40
+_MOST_PARAGRAPHS = 20
 
 
-def inlay_hints(
+async def inlay_hints(
     session: Session, document: RunbookDocument, shown: types.Range
 ) -> list[types.InlayHint]:
-    """Return a hint behind every name in a range: its state, how many have it, or that it is gone.
-
-    Outputs are what a command printed, so nothing is said about them.
-    """
+    """Return the hints of a range: states behind names, and what paragraphs are about."""
     if not session.settings.hover.states:
         return []
     start = document.offset(types.Position(shown.start.line, 0))
-    end = min(document.offset(shown.end), start + _LONGEST)
+    span = Span(start, min(document.offset(shown.end), start + _LONGEST))
+    version = document.version
+    hints = _states(session, document, span)
+    hints += await _understood(session, document, span)
+    # The text may have moved on meanwhile; then the client asks again.
+    return hints if document.version == version else []
+
+
+async def _understood(
+    session: Session, document: RunbookDocument, span: Span
+) -> list[types.InlayHint]:
+    """Return what the unanswered paragraphs are understood to be about, before they are sent."""
+    from cloudops_ls.lsp.understanding import understanding_of
+
+    runbook = document.runbook
+    hints: list[types.InlayHint] = []
+    offset = span.start
+    while offset < span.end and len(hints) < _MOST_PARAGRAPHS:
+        turn = runbook.user_turn_at(offset)
+        if turn is None or turn.span.end <= offset:
+            line = document.source.find("\n", offset)
+            offset = line + 1 if line >= 0 else span.end
+            continue
+        offset = turn.span.end + 1
+        meaning = await understanding_of(session, document, turn)
+        if meaning is not None:
+            end = turn.span.start + len(turn.text.rstrip())
+            hints.append(
+                types.InlayHint(
+                    position=document.position(end),
+                    label=meaning[0],
+                    tooltip=meaning[1],
+                    padding_left=True,
+                )
+            )
+    return hints
+
+
+def _states(session: Session, document: RunbookDocument, span: Span) -> list[types.InlayHint]:
+    """Return a hint behind every name: its state, how many have it, or that it is gone.
+
+    Outputs are what a command printed, so nothing is said about them.
+    """
     names = session.estate.names
     hints: list[types.InlayHint] = []
-    for mention in find_mentions(document.source, names, Span(start, end)):
+    for mention in find_mentions(document.source, names, span):
         label = _label(names, mention.target)
         if label is None or document.runbook.in_output(mention.span.start):
             continue

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from cloudops_ls.assistant.history import RESOURCES, reply_metadata
+from cloudops_ls.assistant.protocol import HowFound
 from cloudops_ls.assistant.render import render
 from cloudops_ls.runbook.reply import ReplyText, reply_digests
 from cloudops_ls.storage.records import Message, Role
@@ -49,7 +50,12 @@ class KeptReply:
         rendered = render(reply)
         text = ReplyText(rendered.body, rendered.commands)
         digests = reply_digests(text)
-        arns = [one.resource.arn for one in request.identified_resources]
+        # What merely looks alike was not mentioned.
+        arns = [
+            one.resource.arn
+            for one in request.identified_resources
+            if one.how is not HowFound.SEARCH
+        ]
         answer = Message(
             role=Role.ASSISTANT,
             content="\n\n".join([rendered.body, *rendered.commands]),

@@ -184,7 +184,7 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
         from cloudops_ls.lsp.hints import inlay_hints
 
         document = session.document(params.text_document.uri)
-        return inlay_hints(session, document, params.range) if document else None
+        return await inlay_hints(session, document, params.range) if document else None
 
     @server.feature(
         types.TEXT_DOCUMENT_CODE_ACTION,

@@ -43,6 +43,8 @@ T = TypeVar("T")
 _SETTLE_SECONDS = 10.0
 _RECORD_SECONDS = 3.5
 """Longest wait at shutdown for cancelled commands to end; SIGKILL follows SIGTERM after 3 s."""
+_BEFORE = 4
+"""Messages in which the turn before is looked for."""
 _POLL_SECONDS = 0.02
 _SYNC_AFTER = 10.0
 """Seconds after the start before a worker is started for synchronising alone."""
@@ -393,6 +395,17 @@ class Session:
         lens = workspace.code_lens if workspace is not None else None
         if lens is not None and lens.refresh_support:
             self.server.workspace_code_lens_refresh(None)
+
+    async def turn_before(self, document: RunbookDocument) -> tuple[str, ...]:
+        """Return the ARNs of what the last turn of a file's conversation was about."""
+        from cloudops_ls.assistant.request import previously
+
+        conversation = self.conversation_of(document)
+        if conversation is None:
+            return ()
+        return previously(
+            await self.stored(lambda store: store.chat.get_history(conversation, limit=_BEFORE))
+        )
 
     def refresh_hints(self) -> None:
         """Ask the client to fetch inlay hints again, where it can."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import reduce
-from itertools import islice, pairwise
+from itertools import islice, pairwise, zip_longest
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rapidfuzz.distance import OSA
@@ -155,7 +155,7 @@ class Identifier:
 
     def _points_back(self, phrases: Sequence[Phrase]) -> bool:
         """Tell whether a pronoun stands right before a type, or the same is asked for."""
-        for first, second in zip(phrases, [*phrases[1:], None], strict=True):
+        for first, second in zip_longest(phrases, phrases[1:]):
             if "same" in first.text and first.role in (Role.PRONOUN, Role.PRONOUNS):
                 return True
             if first.text in ("that", "this", "these", "those", "the same"):
@@ -290,7 +290,7 @@ class Identifier:
             replace(one, role=Role.WORD)
             if one.role is Role.VERB and place and after is not None and after.role is Role.TYPE
             else one
-            for place, (one, after) in enumerate(zip(phrases, [*phrases[1:], None], strict=True))
+            for place, (one, after) in enumerate(zip_longest(phrases, phrases[1:]))
         ]
 
     def _compounds(self, phrases: list[Phrase], text: str) -> list[Phrase]:
@@ -356,7 +356,7 @@ class Identifier:
             mask = self._words.word(self._lexicon.spellings(phrase.text))
             if mask is None:
                 # "payments-web" where nothing is called so, but something is in its parts.
-                parts = [part for part in re.split(r"[-_./]", phrase.text) if len(part) > 1]
+                parts = [part for part in re.split(r"[-_./]", phrase.text) if part]
                 masks = [self._words.word(self._lexicon.spellings(part)) for part in parts]
                 if len(parts) > 1 and all(one is not None for one in masks):
                     mask = reduce(both, [one for one in masks if one is not None])
