@@ -18,6 +18,7 @@ from benchmarks import (
     bench_scan,
     bench_search,
     bench_startup,
+    bench_vectors,
     machine,
 )
 from benchmarks.options import Options
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[Console, Options], None]] = {
     "identify": bench_identify.run,
     "keystroke": bench_keystroke.run,
     "commands": bench_commands.run,
+    "vectors": bench_vectors.run,
     "memory": bench_memory.run,
     "scan": bench_scan.run,
     "markdown": bench_markdown.run,

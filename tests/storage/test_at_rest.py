@@ -17,10 +17,10 @@ from cloudops_ls.storage.service import StorageService
 from cloudops_ls.storage.vectors.embeddings import find_model
 
 from .models import install_model
+from .needles import assert_nothing_readable, assert_private, encodings, files_below
 from .samples import PASSPHRASE, resource, ring
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from cloudops_ls.home import Home
@@ -46,40 +46,19 @@ def _plant(service: StorageService) -> None:
     service.sync.publish()
 
 
-def _encodings(text: str) -> Iterator[bytes]:
-    yield text.encode()
-    yield text.encode("utf-16-le")
-    yield text.encode("utf-16-be")
-    for shift in range(3):
-        # Base64 of the text at each alignment, without the characters its neighbours touch.
-        coded = base64.b64encode(b"\0" * shift + text.encode())
-        yield coded[4 if shift else 0 : len(coded) - 4]
-
-
-def _files(*roots: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for root in roots for path in root.rglob("*") if path.is_file()}
-
-
-def _assert_nothing_readable(files: dict[Path, bytes], needles: tuple[bytes, ...]) -> None:
-    assert files
-    for path, content in files.items():
-        for needle in needles:
-            assert needle not in content, f"{needle!r} is readable in {path}"
-
-
-NEEDLES = tuple(coded for text in PLANTED for coded in _encodings(text))
+NEEDLES = tuple(coded for text in PLANTED for coded in encodings(text))
 
 
 def test_the_search_for_needles_finds_them(tmp_path: Path) -> None:
-    for number, coded in enumerate(_encodings(PLANTED[0])):
+    for number, coded in enumerate(encodings(PLANTED[0])):
         (tmp_path / str(number)).write_bytes(b"xyz" + coded + b"xyz")
         with pytest.raises(AssertionError, match="is readable"):
-            _assert_nothing_readable(_files(tmp_path), NEEDLES)
+            assert_nothing_readable(files_below(tmp_path), NEEDLES)
         (tmp_path / str(number)).unlink()
     encoded = base64.b64encode(b"ab" + PLANTED[0].encode() + b"cd")
     (tmp_path / "file").write_bytes(encoded)
     with pytest.raises(AssertionError, match="is readable"):
-        _assert_nothing_readable(_files(tmp_path), NEEDLES)
+        assert_nothing_readable(files_below(tmp_path), NEEDLES)
 
 
 def test_nothing_is_readable_while_open_and_after_closing(home: Home) -> None:
@@ -89,7 +68,8 @@ def test_nothing_is_readable_while_open_and_after_closing(home: Home) -> None:
         assert service.index is not None
         assert service.index.rebuild()
         assert service.estate.search(PLANTED[0])
-        _assert_nothing_readable(_files(home.data, home.runtime), NEEDLES)
+        assert_nothing_readable(files_below(home.data, home.runtime), NEEDLES)
+        assert_private(home.data)
         with service._database.read() as connection:
             kept = connection.exec_driver_sql("SELECT vector FROM vectors").scalars().all()
     # Ten resources, ten messages.
@@ -98,9 +78,9 @@ def test_nothing_is_readable_while_open_and_after_closing(home: Home) -> None:
     assert model is not None
     assert len(kept[0]) == 4 * model.dim
     assert np.linalg.norm(np.frombuffer(kept[0], "<f4")) == pytest.approx(1.0)
-    files = _files(home.root.parent)
+    files = files_below(home.root.parent)
     files = {path: data for path, data in files.items() if not path.is_relative_to(directory)}
-    _assert_nothing_readable(files, (*NEEDLES, *kept))
+    assert_nothing_readable(files, (*NEEDLES, *kept))
     assert {path.name for path in files} >= {"cloudops.db", "key.json"}
 
 
@@ -128,8 +108,8 @@ def test_nothing_is_readable_after_a_kill(home: Home) -> None:
         check=False,
     )
     assert killed.returncode == -9, killed.stderr
-    files = _files(home.root.parent)
+    files = files_below(home.root.parent)
     assert any(path.name == "cloudops.db-wal" and data for path, data in files.items())
-    _assert_nothing_readable(files, NEEDLES)
+    assert_nothing_readable(files, NEEDLES)
     with StorageService.open(home, keys=ring(home)) as service:
         assert service.estate.count() == 10
