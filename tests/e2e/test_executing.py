@@ -230,9 +230,19 @@ async def test_cancelling_ends_the_command_and_says_so_in_the_file(editor: Edito
     outcome = await editor.run(buffer, "aws rds")
     assert outcome == {"status": "failed", "error": "This command is already running"}
     editor.cancel_work()
-    result = await asyncio.wait_for(running, 15)
+    result = await asyncio.wait_for(running, 60)
     assert result["status"] == "cancelled"
     assert "status=cancelled" in buffer.text
+
+    editor.answers.append("Run")
+    running = asyncio.create_task(editor.run(buffer, "aws rds"))
+    await editor.until(lambda: "status=running" in buffer.text, "it runs again")
+    (latest,) = await editor.execute("cloudops.executionLogs", {"limit": 1})
+    told = await editor.execute("cloudops.cancelExecution", {"executionId": latest["id"]})
+    assert told == {"status": "cancelling"}
+    assert (await asyncio.wait_for(running, 60))["status"] == "cancelled"
+    again = await editor.execute("cloudops.cancelExecution", {"executionId": latest["id"]})
+    assert again["status"] == "failed"
 
 
 async def test_output_streams_into_the_file_where_the_command_has_moved(editor: Editor) -> None:
