@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from benchmarks import (
+    bench_backup,
     bench_commands,
     bench_identify,
     bench_keystroke,
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[Console, Options], None]] = {
     "vectors": bench_vectors.run,
     "memory": bench_memory.run,
     "scan": bench_scan.run,
+    "backup": bench_backup.run,
     "markdown": bench_markdown.run,
 }
 USUAL = [name for name in BENCHMARKS if name != "markdown"]

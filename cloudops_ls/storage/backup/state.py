@@ -48,10 +48,6 @@ class BackupState:
             text = _read(connection, _KEY)
         return BackupKey.parse(str(text), where="the store")
 
-    def replace_key(self, key: BackupKey) -> None:
-        """Use another key from now on, as when this store joins existing backups."""
-        self._set(_KEY, key.reveal())
-
     def recipient(self) -> Recipient | None:
         """Return the public half of the recovery key, None before it was exported."""
         text = self._get(_RECIPIENT)
