@@ -10,6 +10,7 @@ from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING
 
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.storage.backup import health
 from cloudops_ls.storage.backup.aside import Aside, require_known
 from cloudops_ls.storage.backup.backup_key import BackupKey
 from cloudops_ls.storage.backup.bucket_lock import BucketLock, LockKind
@@ -30,6 +31,7 @@ from cloudops_ls.storage.backup.schedule import next_due
 from cloudops_ls.storage.backup.state import BackupState
 from cloudops_ls.storage.backup.verifying import Verification, verify
 from cloudops_ls.storage.backup.writing import BackupWriter, Origin, Written
+from cloudops_ls.storage.health import HealthPart, PartState
 from cloudops_ls.storage.records import now
 
 if TYPE_CHECKING:
@@ -356,6 +358,23 @@ class Backups:
                 last_tried=self.state.last_tried(),
             )
         return ScheduleState(enabled, self.state.last_done(), due, self.state.last_problem())
+
+    def health(self) -> HealthPart:
+        """Return how backups are; asks no bucket, never raises."""
+        try:
+            plan, schedule = self._plan(), self.schedule()
+            return health.part(
+                configured=plan is not None,
+                exported=self.state.recipient() is not None,
+                enabled=schedule.enabled,
+                interval=plan.interval if plan is not None else timedelta(),
+                last_done=schedule.last_done,
+                problem=schedule.problem,
+            )
+        except CloudOpsError as error:
+            return HealthPart(
+                name=health.NAME, state=PartState.FAILED, detail=f"{error.what}.", fix=error.fix
+            )
 
     def run_if_due(self, watch: Watch | None = None) -> Written | None:
         """Make the backup that is due, then prune; None when none is.

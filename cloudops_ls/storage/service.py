@@ -57,7 +57,7 @@ class StorageService:
         keys: KeyRing | None,
         database: Database,
         index: SearchIndex | None = None,
-        backup: Callable[[], BackupPlan | None] = lambda: None,
+        backup: Callable[[], BackupPlan | None] | None = None,
         held: Lock | None = None,
     ) -> None:
         self._home = home
@@ -80,7 +80,7 @@ class StorageService:
         *,
         vectors: VectorSettings | None = None,
         keys: KeyRing | None = None,
-        backup: Callable[[], BackupPlan | None] = lambda: None,
+        backup: Callable[[], BackupPlan | None] | None = None,
         database_url: str | None = None,
     ) -> Self:
         """Open the store of ``home``, creating what is missing.
@@ -135,7 +135,8 @@ class StorageService:
         # Archives and their encryption: only for those who use them.
         from cloudops_ls.storage.backups import Backups
 
-        return Backups(self._database, self.audit, self.sync, self._home, self._backup)
+        plan = self._backup or (lambda: None)
+        return Backups(self._database, self.audit, self.sync, self._home, plan)
 
     def health(self) -> StorageHealth:
         """Return how every part is; never raises."""
@@ -144,6 +145,8 @@ class StorageService:
             parts.insert(0, self._key_health(self._keys))
         if self.index is not None:
             parts += self.index.health()
+        if self._backup is not None:
+            parts.append(self.backup.health())
         return StorageHealth(parts=tuple(parts))
 
     def damage(self) -> str | None:
