@@ -11,7 +11,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from cloudops_ls.home import Home
+from cloudops_ls.home import Home, make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cloudops_ls.config import SettingProblem, Settings
     from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.search.current import CurrentNames
+    from cloudops_ls.estate.search.snapshot import Snapshots
     from cloudops_ls.lsp.dependencies import Dependencies
     from cloudops_ls.storage.backups import BackupPlan
     from cloudops_ls.storage.indexing.settings import VectorSettings
@@ -108,7 +109,7 @@ def language_server_dependencies(home: Home) -> Dependencies:
         from cloudops_ls.estate.search.current import CurrentNames
         from cloudops_ls.estate.search.vocabulary import Vocabulary
 
-        return CurrentNames(Vocabulary(Catalog.load(), accounts=accounts))
+        return CurrentNames(Vocabulary(Catalog.load(), accounts=accounts), name_snapshots(home))
 
     def approvals() -> ApprovalBook:
         from cloudops_ls.commands.approval import ApprovalBook
@@ -142,9 +143,16 @@ def open_policy(home: Home) -> PolicyFile:
 
 def open_storage(home: Home) -> StorageService:
     """Open the store without a search index, as front ends do."""
+    from cloudops_ls.storage.keys import KeyRing
+
+    keys = KeyRing(home)
+    url = database_url(home)
+    if url is None:
+        # While SQLAlchemy is imported.
+        keys.prepare()
     from cloudops_ls.storage.service import StorageService
 
-    return StorageService.open(home, database_url=database_url(home))
+    return StorageService.open(home, keys=keys, database_url=url)
 
 
 def database_url(home: Home) -> str | None:
@@ -155,6 +163,25 @@ def database_url(home: Home) -> str | None:
     from cloudops_ls.config import load_settings
 
     return load_settings(home)[0].database.url
+
+
+def name_snapshots(home: Home) -> Snapshots | None:
+    """Return where the name index of ``home`` is kept between processes.
+
+    None where no directory is in memory: names are never on a disk in the clear.
+    """
+    from cloudops_ls.estate.search.snapshot import Snapshots
+    from cloudops_ls.storage.keys import KeyRing
+    from cloudops_ls.storage.vectors.directory import candidates, memory_backed
+
+    record = KeyRing(home).record()
+    if record is None or database_url(home) is not None:
+        return None
+    for place in memory_backed(candidates()):
+        directory = place / home.runtime.name
+        make_private(directory)
+        return Snapshots(directory, record.key_id)
+    return None
 
 
 def worker_service(

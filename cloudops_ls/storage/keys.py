@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Self
 
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
@@ -93,6 +95,31 @@ class KeyRing:
         self._home = home
         self._environ = os.environ if environ is None else environ
         self._scrypt = scrypt or ScryptParameters()
+        self._deriving: tuple[ScryptParameters, Future[bytes]] | None = None
+
+    def prepare(self) -> None:
+        """Begin what `open` will need and what takes long: scrypt, which other threads can spare.
+
+        Failures are left to `open`.
+        """
+        try:
+            record = self.record()
+        except CloudOpsError:
+            return
+        passphrase = self._environ.get(PASSPHRASE_VARIABLE)
+        if record is None or record.kdf is None or not passphrase:
+            return
+        kdf = record.kdf
+        found: Future[bytes] = Future()
+
+        def work() -> None:
+            try:
+                found.set_result(derive(passphrase, kdf))
+            except Exception as error:
+                found.set_exception(error)
+
+        self._deriving = kdf, found
+        threading.Thread(target=work, name="derive", daemon=True).start()
 
     def open(self) -> DataKey:
         """Return the data key.
@@ -192,7 +219,7 @@ class KeyRing:
                 wrong = "The keychain's entry does not open the data key"
                 fix = f"Restore the entry or key.json from a copy, {OR_RECOVER}"
             case KeyKind.PASSPHRASE:
-                wrapping = derive(self._passphrase(), record.scrypt())
+                wrapping = self._derived(self._passphrase(), record.scrypt())
                 wrong = "The passphrase does not open the data key"
                 fix = f"Set {PASSPHRASE_VARIABLE} to the passphrase of this store, {OR_RECOVER}"
             case KeyKind.KEY_FILE:
@@ -204,6 +231,11 @@ class KeyRing:
         except InvalidUnwrap:
             # Without its context: nothing of the key may travel with an exception.
             raise CloudOpsError(wrong, where=str(self._home.wrapped_key), fix=fix) from None
+
+    def _derived(self, passphrase: str, kdf: ScryptParameters) -> bytes:
+        begun, self._deriving = self._deriving, None
+        # The key may have been changed since.
+        return begun[1].result() if begun and begun[0] == kdf else derive(passphrase, kdf)
 
     def _passphrase(self) -> str:
         passphrase = self._environ.get(PASSPHRASE_VARIABLE)

@@ -16,6 +16,7 @@ from cloudops_ls.storage.records import ChangeKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from cloudops_ls.estate.search.snapshot import Snapshots
     from cloudops_ls.estate.search.vocabulary import Vocabulary
     from cloudops_ls.storage.estate import EstateStorage
     from cloudops_ls.storage.records import NameChanges, NameRow
@@ -33,6 +34,8 @@ class CurrentNames:
     ----------
     vocabulary
         What types, regions and accounts are called in filters.
+    snapshots
+        Where the index is kept between processes; None keeps it nowhere.
 
     Attributes
     ----------
@@ -40,8 +43,9 @@ class CurrentNames:
         Never changes in itself: whoever took it may go on using it.
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, snapshots: Snapshots | None = None) -> None:
         self._vocabulary = vocabulary
+        self._snapshots = snapshots
         self._generation = -1
         self._gone: set[str] = set()
         self._catching_up = threading.Lock()
@@ -67,12 +71,24 @@ class CurrentNames:
         else builds the index anew: first the names, then the tags.
         """
         with self._catching_up:
+            restored = not self.loaded and self._restore(estate)
             if estate.generation() == self._generation:
-                return False
+                return restored
             changes = estate.names_since(self._generation, _FEW) if self.loaded else None
             if changes is None or not self._update(changes):
                 self._build(estate)
             return True
+
+    def _restore(self, estate: EstateStorage) -> bool:
+        """Begin with what another process kept; return whether there was anything."""
+        kept = self._snapshots.load() if self._snapshots is not None else None
+        if kept is None:
+            return False
+        with _without_collections():
+            self.finder = finder = Finder(kept.index, self._vocabulary)
+            self._generation = kept.generation
+            self.finder = finder.over(kept.index.with_details(estate.details()))
+        return True
 
     def _update(self, changes: NameChanges) -> bool:
         index = self.finder.index
@@ -119,6 +135,8 @@ class CurrentNames:
             self._generation = generation
             self._gone.clear()
             self.finder = finder.over(finder.index.with_details(estate.details()))
+            if self._snapshots is not None:
+                self._snapshots.save(finder.index, generation)
 
 
 def _with_removed(

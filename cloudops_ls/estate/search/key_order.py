@@ -54,6 +54,19 @@ class KeyOrder:
         for key in self._keys:
             appends[group_of[key >> NUMBER_SHIFT]](key)
 
+    @classmethod
+    def of(
+        cls, keys: array[int], groups: list[array[int]], text_of: Callable[[int], str]
+    ) -> KeyOrder:
+        """Return the order whose `arrays` these are."""
+        order = cls.__new__(cls)
+        order._text_of, order._keys, order._groups = text_of, keys, groups
+        return order
+
+    def arrays(self) -> list[array[int]]:
+        """Return all keys in order, and then those of each group."""
+        return [self._keys, *self._groups]
+
     def matching(self, prefix: str, groups: Iterable[int] | None = None) -> Iterable[int]:
         """Return the keys whose text starts with ``prefix``, in order.
 

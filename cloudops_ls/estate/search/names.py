@@ -14,7 +14,7 @@ from __future__ import annotations
 import copy
 import re
 from array import array
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudops_ls.estate.search.key_order import (
     LETTERS,
@@ -59,6 +59,11 @@ class Pool:
             self.texts.append(text)
             known = self._numbers[text] = len(self.texts) - 1
         return known
+
+    def extend(self, texts: Iterable[str | None]) -> None:
+        """Give numbers to these texts, in their order."""
+        for text in texts:
+            self.number(text)
 
 
 class NameIndex:
@@ -128,6 +133,78 @@ class NameIndex:
         index.parts = KeyOrder(parts, index.text_of, index.place_numbers, places)
         index._known = frozenset(index.folded)
         return index.with_details(())
+
+    @classmethod
+    def from_columns(cls, texts: list[list[Any]], arrays: list[array[int]]) -> NameIndex:
+        """Return the index that `columns` took apart, without details.
+
+        Raises
+        ------
+        ValueError, IndexError
+            The columns do not belong together.
+        """
+        index = cls()
+        names, identifiers, arns, types, states, places = texts
+        columns = iter(arrays)
+        index.names = names
+        index.identifiers = [
+            name if given is None else given for name, given in zip(names, identifiers, strict=True)
+        ]
+        index.arns = arns
+        index.types.extend(types)
+        index.states.extend(states)
+        index.type_numbers, index.state_numbers, index.place_numbers = (
+            next(columns),
+            next(columns),
+            next(columns),
+        )
+        index.hidden = frozenset(next(columns))
+        index.places = [(account_id, region) for account_id, region in places]
+        for name, given in zip(names, identifiers, strict=True):
+            for text in (name,) if given is None else (name, given):
+                folded = text.lower()
+                index.folded.append(text if folded == text else folded)
+            if given is None:
+                index.folded.append(index.folded[-1])
+        index._by_arn = dict(zip(arns, range(len(arns)), strict=True))
+        if {len(arns)} != {
+            len(each)
+            for each in (names, index.type_numbers, index.state_numbers, index.place_numbers)
+        }:
+            raise ValueError("columns of different length")
+        groups = len(places)
+        index.whole = KeyOrder.of(
+            next(columns), [next(columns) for _ in range(groups)], index.text_of
+        )
+        index.parts = KeyOrder.of(
+            next(columns), [next(columns) for _ in range(groups)], index.text_of
+        )
+        index._known = frozenset(index.folded)
+        return index.with_details(())
+
+    def columns(self) -> tuple[list[list[Any]], list[array[int]]]:
+        """Return the index as lists of texts and arrays of numbers; details are left out."""
+        same = (
+            None if identifier == name else identifier
+            for name, identifier in zip(self.names, self.identifiers, strict=True)
+        )
+        texts: list[list[Any]] = [
+            self.names,
+            list(same),
+            self.arns,
+            self.types.texts,
+            self.states.texts,
+            list(self.places),
+        ]
+        arrays = [
+            self.type_numbers,
+            self.state_numbers,
+            self.place_numbers,
+            array("I", sorted(self.hidden)),
+            *self.whole.arrays(),
+            *self.parts.arrays(),
+        ]
+        return texts, arrays
 
     def _add(
         self,
