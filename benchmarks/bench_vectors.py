@@ -279,10 +279,14 @@ def _embedding(console: Console, options: Options, stored: Sequence[Resource]) -
     if not (MODEL / "model.onnx").is_file():
         console.print("embedding: 'make model' fetches the model that this needs")
         return
+    from cloudops_ls.storage.vectors.embeddings import find_model
     from cloudops_ls.storage.vectors.model_install import install_from_directory
 
     with TemporaryDirectory() as directory:
-        model = install_from_directory(Path(directory), MODEL)
+        install_from_directory(Path(directory), MODEL)
+        # As the worker has it: one of two processors.
+        model = find_model(Path(directory), threads=1)
+        assert model is not None
         texts = [search_text(each) for each in stored[: options.samples(TEXTS)]]
         for size in (1, 32):
             begin = time.perf_counter()

@@ -72,6 +72,7 @@ async def _session(editor: Any) -> None:
 
 
 @needs_proc
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("end", ["cleanly", "by kill -9"])
 async def test_no_file_holds_what_was_planted(
     environment: dict[str, str],

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudops_ls.home import Home
+from tests.storage.test_vector_index import needs_memory
 
 from .executor_workload import ExecutorWorkload
 from .harness import Nursery, Tally, campaign, judge, points
+from .index_workload import IndexWorkload
 from .store_workloads import (
     ChatWorkload,
     ExecutionWorkload,
@@ -40,6 +42,7 @@ pytestmark = pytest.mark.timeout(1800)
         (ExecutorWorkload(), 100),
         (MigrationWorkload(), 20),
         (RotationWorkload(), 30),
+        pytest.param(IndexWorkload(), 20, marks=needs_memory),
     ],
     ids=lambda value: getattr(value, "name", None),
 )

@@ -306,6 +306,7 @@ with StorageService.open(home, vectors=VectorSettings(places=(place,)), keys=rin
 """
 
 
+@pytest.mark.timeout(300)
 def test_a_directory_that_fills_up_is_left_and_nothing_is_lost(home: Home, tmp_path: Path) -> None:
     place = tmp_path / "shm"
     place.mkdir()
@@ -322,7 +323,7 @@ def test_a_directory_that_fills_up_is_left_and_nothing_is_lost(home: Home, tmp_p
         ],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
         check=False,
     )
     assert found.returncode == 0, found.stderr
