@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cloudops_ls.assistant.base import Assistant
     from cloudops_ls.aws.sessions import SessionFactory
     from cloudops_ls.commands.approval import ApprovalBook
+    from cloudops_ls.commands.configured_cli import ConfiguredCli
     from cloudops_ls.commands.policy_file import PolicyFile
     from cloudops_ls.config import SettingProblem, Settings
     from cloudops_ls.estate.catalog.loader import Catalog
@@ -250,8 +251,9 @@ def worker_service(
         return scope is not None and scope.generation > 0
 
     doubts = EstateDoubts(catalog, storage.estate.find, listed)
-    parser = CommandParser()
-    checker = CommandChecker(parser, Classifier(), storage.estate.find, doubts)
+    cli = configured_cli(settings)
+    parser = CommandParser(version2=lambda: cli is not None and cli.version2)
+    checker = CommandChecker(parser, Classifier(), storage.estate.find, doubts, cli)
     index = IndexPart(storage, notify, wanted_model=lambda: load_settings(home)[0].search.model)
     names = CurrentNames(Vocabulary(catalog, accounts=storage.estate.accounts))
     service = WorkerService(
@@ -373,6 +375,16 @@ def models_directory(home: Home, settings: Settings) -> Path:
     """Return where embedding models are installed."""
     chosen = settings.search.models_directory
     return Path(chosen).expanduser() if chosen is not None else home.models
+
+
+def configured_cli(settings: Settings) -> ConfiguredCli | None:
+    """Return the AWS CLI that the settings name; None for ours. Nothing is started yet."""
+    if not settings.commands.aws:
+        return None
+    from cloudops_ls.commands.configured_cli import ConfiguredCli
+    from cloudops_ls.commands.environment import command_environment
+
+    return ConfiguredCli(settings.commands.aws, command_environment(os.environ), Path.home())
 
 
 def connect_worker(

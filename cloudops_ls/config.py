@@ -91,6 +91,9 @@ class CommandSettings(_Section):
     """Most output lines written into the runbook; the whole output is stored."""
     confirmation_seconds: float = Field(default=300, gt=0, le=3600)
     """A question left unanswered this long is a No."""
+    aws: tuple[str, ...] = ()
+    """The AWS CLI that reads and runs them, as ``["aws"]``; ours when empty. The background
+    process's; never from an editor, whose settings may come with a folder."""
 
 
 class EstateSettings(_Section):
@@ -265,8 +268,21 @@ def load_settings(home: Home, *editor: Mapping[str, Any]) -> tuple[Settings, lis
     ]
     for source, values in layers:
         ours = {key: value for key, value in values.items() if key not in _CLIENT_ONLY}
+        if source != str(home.config):
+            ours = _without_programs(source, ours, problems)
         _merge(merged, _keep_valid(source, ours, problems))
     return Settings.model_validate(merged), list(dict.fromkeys(problems))
+
+
+def _without_programs(
+    source: str, values: dict[str, Any], problems: list[SettingProblem]
+) -> dict[str, Any]:
+    """Drop what names a program to start: an editor's settings may come with a folder."""
+    commands = values.get("commands")
+    if not isinstance(commands, Mapping) or not commands.get("aws"):
+        return values
+    problems.append(SettingProblem(source, "commands.aws", "it counts in config.toml only"))
+    return {**values, "commands": {key: commands[key] for key in commands if key != "aws"}}
 
 
 def _read_file(home: Home, problems: list[SettingProblem]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from cloudops_ls.commands.shapes import Finding, FindingKind, findings, plain
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cloudops_ls.commands.command_line import CommandLine
     from cloudops_ls.commands.model import FileReference
@@ -62,6 +62,11 @@ class ApiOperation:
         # As the CLI does it: an optional positional, so that a stray word is seen.
         self._arguments.add_argument("help", nargs="?")
         self._table = dict(self._command.arg_table)
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The CLI's arguments of the operation, by name."""
+        return self._table
 
     def parse(self, line: CommandLine, rest: Sequence[str]) -> ParsedCommand:
         """Parse the words behind its name.

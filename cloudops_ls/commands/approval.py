@@ -64,6 +64,7 @@ def approval_digest(
     """
     content = {
         "argv": checked.argv,
+        "program": checked.program,
         "profile": checked.profile,
         "region": checked.region,
         "account": checked.account_id,

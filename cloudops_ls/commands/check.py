@@ -6,18 +6,27 @@ from typing import TYPE_CHECKING
 
 from cloudops_ls.commands.affected import affected
 from cloudops_ls.commands.errors import CommandError, ErrorKind
-from cloudops_ls.commands.model import CheckedCommand, CommandContext, Problem, ProblemKind
+from cloudops_ls.commands.model import (
+    AccessLevel,
+    CheckedCommand,
+    CommandContext,
+    Problem,
+    ProblemKind,
+)
 from cloudops_ls.commands.risk import assess
 from cloudops_ls.commands.shell import ShellSyntaxError, Words, split
+from cloudops_ls.commands.vocabulary import WordKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cloudops_ls.commands.affected import Affected, Find
     from cloudops_ls.commands.classify import Classifier
+    from cloudops_ls.commands.configured_cli import ConfiguredCli
     from cloudops_ls.commands.estate_doubts import EstateDoubts
     from cloudops_ls.commands.parsed import GlobalOptions
     from cloudops_ls.commands.parser import CommandParser
+    from cloudops_ls.commands.vocabulary import Word
 
 
 class CommandChecker:
@@ -33,6 +42,8 @@ class CommandChecker:
         Returns the resources of the estate with a name, id or ARN.
     doubts
         Compares commands with the estate; None leaves that out.
+    cli
+        The CLI that runs them in place of ours.
     """
 
     def __init__(
@@ -41,11 +52,33 @@ class CommandChecker:
         classifier: Classifier,
         find: Find,
         doubts: EstateDoubts | None = None,
+        cli: ConfiguredCli | None = None,
     ) -> None:
         self._parser = parser
         self._classifier = classifier
         self._find = find
         self._doubts = doubts
+        self._cli = cli
+
+    def next_words(self, words: Sequence[str], typed: str, limit: int) -> list[Word]:
+        """Return the words that may come next in a command, operations with what they do.
+
+        Parameters
+        ----------
+        words
+            The command so far, ``aws`` first, without ``typed``, the word that is being typed.
+        """
+        found = self._parser.next_words(words, typed, limit)
+        service = next((word for word in words[1:] if not word.startswith("-")), "")
+        return [self._rated(word, {"s3api": "s3"}.get(service, service)) for word in found]
+
+    def _rated(self, word: Word, service: str) -> Word:
+        if word.kind is not WordKind.OPERATION:
+            return word
+        level = self._classifier.level(service, word.detail)
+        if level is AccessLevel.UNKNOWN:
+            return word
+        return word.model_copy(update={"detail": f"{level.value} · {word.detail}"})
 
     def check(self, text: str, context: CommandContext) -> CheckedCommand:
         """Check one command.
@@ -71,6 +104,8 @@ class CommandChecker:
             for each in (error, *error.more):
                 each.span = _span_in(text, words, each.word, each.token)
             raise
+        if self._cli is not None:
+            self._cli.refuse_aliases()
         options = command.options
         # The context's account belongs to the context's profile, not to any other.
         same = options.profile == context.profile
@@ -88,6 +123,7 @@ class CommandChecker:
         return CheckedCommand(
             text=text,
             argv=command.argv,
+            program=self._cli.prefix if self._cli is not None else (),
             service=command.service,
             operation=command.operation,
             command=command.command,

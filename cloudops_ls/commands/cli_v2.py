@@ -1,4 +1,7 @@
-"""Recognise what only AWS CLI version 2 understands, so that the refusal can say so."""
+"""What only AWS CLI version 2 understands: refused with that reason, or read where it is used.
+
+Version 1 reads both; words that only version 2 has are set aside for it (`set_aside`).
+"""
 
 from __future__ import annotations
 
@@ -56,11 +59,38 @@ def explained(error: CommandError, words: Sequence[str]) -> CommandError:
     return error
 
 
+def set_aside(words: Sequence[str]) -> list[int]:
+    """Return the indices of the words that version 1 can read; the others only format or ask.
+
+    Options that change what a command means stay, and are refused.
+    """
+    table = only_in_v2()["reads"]
+    kept: list[int] = []
+    index = 0
+    while index < len(words):
+        word = words[index]
+        option, equals, value = word.partition("=")
+        if word in table["switches"] or (equals and option in table["options"]):
+            index += 1
+        elif option in table["options"] or (
+            word in table["values"]
+            and words[index + 1 : index + 2]
+            and (words[index + 1] in table["values"][word])
+        ):
+            index += 2
+        elif equals and value in table["values"].get(option, ()):
+            index += 1
+        else:
+            kept.append(index)
+            index += 1
+    return kept
+
+
 def _refusal(what: str, instead: str, word: int) -> CommandError:
     return CommandError(
         ErrorKind.UNSUPPORTED,
-        f"{what} exists in AWS CLI version 2 only, and commands are read and run with version "
-        f"{version('awscli')}",
+        f"{what} exists in AWS CLI version 2 only, and commands are read as version "
+        f"{version('awscli')} does",
         fix=instead or "Run it in a terminal",
         word=word,
     )

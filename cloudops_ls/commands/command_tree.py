@@ -6,6 +6,7 @@ Importing this module costs about half a second, as ``awscli_bridge.py`` does.
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from cloudops_ls.commands import awscli_bridge as cli
@@ -14,6 +15,13 @@ from cloudops_ls.commands.custom_command import CustomCommand
 from cloudops_ls.commands.custom_effects import custom_effects
 from cloudops_ls.commands.errors import CommandError, ErrorKind
 from cloudops_ls.commands.refusals import help_wanted, own_command
+from cloudops_ls.commands.vocabulary import (
+    Word,
+    WordKind,
+    commands_in,
+    parameters_in,
+    values_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,6 +51,7 @@ class CommandTree:
         help_command = driver.create_help_command()
         self._session = driver.session
         self._services = help_command.command_table
+        self._global_options = help_command.arg_table
         self.top_level: Any = cli.TopLevelParser(
             self._services, "", "", help_command.arg_table, prog="aws"
         )
@@ -55,6 +64,50 @@ class CommandTree:
             command = self._services.get(name)
             if command is not None:
                 _operations_of(command)
+
+    def next_words(self, words: Sequence[str]) -> list[Word]:
+        """Return the words that may follow ``words``, ``aws`` first; empty where nobody knows.
+
+        Nothing is checked: words that are wrong lead nowhere.
+        """
+        plain = self._without_options(words)
+        if not plain:
+            return list(commands_in(self._services, WordKind.SERVICE, _detail))
+        command = self._services.get(plain[0])
+        if command is None:
+            return []
+        path: tuple[str, ...] = (plain[0],)
+        while table := _subcommands(command):
+            if len(plain) == len(path):
+                found = list(commands_in(table, WordKind.OPERATION, _detail))
+                return [*found, *self._options(path, command, words)]
+            if plain[len(path)] not in table:
+                break
+            path = (*path, plain[len(path)])
+            command = table[path[-1]]
+        return self._options(path, command, words)
+
+    def _without_options(self, words: Sequence[str]) -> list[str]:
+        """Return the words behind ``aws`` that are neither options nor values of global ones."""
+        plain = []
+        for before, word in pairwise(words):
+            if not word.startswith("-") and not values_of(self._global_options, before):
+                plain.append(word)
+        return plain
+
+    def _options(self, path: tuple[str, ...], command: Any, words: Sequence[str]) -> list[Word]:
+        if isinstance(command, cli.ServiceCommand):
+            return []
+        if isinstance(command, cli.BasicCommand):
+            table = command.arg_table
+        else:
+            table = self._operation(path, command).arguments
+        values = values_of(table, words[-1])
+        if values is None:
+            values = values_of(self._global_options, words[-1])
+        if values is not None:
+            return values
+        return [*parameters_in(table, words), *parameters_in(self._global_options, words)]
 
     def find(self, line: CommandLine) -> tuple[ApiOperation | CustomCommand, Sequence[str]]:
         """Return the command that a line names, and the words behind its name.
@@ -113,6 +166,21 @@ class CommandTree:
         if len(self._operations) > _REMEMBERED_OPERATIONS:
             self._operations.popitem(last=False)
         return found
+
+
+def _subcommands(command: Any) -> Any:
+    """Return what a command is followed by: operations, waiters, subcommands; or nothing."""
+    if isinstance(command, cli.ServiceCommand):
+        return _operations_of(command)
+    return getattr(command, "subcommand_table", None)
+
+
+def _detail(command: Any) -> str:
+    """Return what a command is: the API's name of an operation, nothing for a service."""
+    if isinstance(command, cli.WaitCommand):
+        return "waits until something is so"
+    model = getattr(command, "_operation_model", None)
+    return str(model.name) if model is not None else ""
 
 
 def _operations_of(service: Any) -> Any:

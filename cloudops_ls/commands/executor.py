@@ -178,7 +178,7 @@ class Executor:
                 timeout=self._limits.timeout,
                 output_limit=self._limits.output,
                 cancel=cancel,
-                prefix=self._prefix,
+                prefix=order.checked.program or self._prefix,
             )
         )
 

@@ -121,6 +121,8 @@ class CheckedCommand(_Frozen):
     """The command as it stands in the runbook."""
     argv: tuple[str, ...]
     """The argument list to run, ``aws`` first, with profile and region spelled out."""
+    program: tuple[str, ...] = ()
+    """What is started in place of the word ``aws``; empty for the CLI that comes with us."""
     service: str
     """botocore's name of the service, such as ``rds``."""
     operation: str

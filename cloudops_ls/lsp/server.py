@@ -152,10 +152,10 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
     )
     @quiet
     async def completion(params: types.CompletionParams) -> types.CompletionList | None:
-        from cloudops_ls.lsp.completion import complete
+        from cloudops_ls.lsp.command_completion import complete_anywhere
 
         document = session.document(params.text_document.uri)
-        return complete(session, document, params.position) if document else None
+        return await complete_anywhere(session, document, params.position) if document else None
 
     @server.feature(types.COMPLETION_ITEM_RESOLVE)
     async def completion_resolve(item: types.CompletionItem) -> types.CompletionItem:

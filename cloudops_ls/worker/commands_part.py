@@ -39,6 +39,7 @@ class CommandsPart:
         self.methods: Mapping[str, Callable[[dict[str, Any]], Any]] = {
             wire.CHECK: self.check,
             wire.DIAGNOSE: self.diagnose,
+            wire.NEXT_WORDS: self.next_words,
         }
 
     @property
@@ -94,6 +95,18 @@ class CommandsPart:
             ]
             for text in params["texts"]
         ]
+
+    def next_words(self, params: dict[str, Any]) -> list[dict[str, Any]]:
+        """Say which words may follow ``words``, given what is ``typed`` of the next one.
+
+        Returns
+        -------
+        list
+            At most ``limit`` of ``Word``, likeliest first.
+        """
+        words = [str(word) for word in params["words"]]
+        found = self._checker.next_words(words, str(params["typed"]), int(params["limit"]))
+        return [word.model_dump(mode="json") for word in found]
 
     def _checked(self, text: str, context: CommandContext, *, identify: bool) -> CheckedCommand:
         checked = self._checker.check(text, self._placed(context, identify=identify))

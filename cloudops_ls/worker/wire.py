@@ -51,6 +51,7 @@ INDEX_STATUS = "index/status"
 INDEX_REBUILD = "index/rebuild"
 MODELS_CHANGED = "index/modelsChanged"
 DIAGNOSE = "commands/diagnose"
+NEXT_WORDS = "commands/nextWords"
 IMPACT = "commands/impact"
 WAITER = "commands/waiter"
 BACKUP = "backup/make"
@@ -82,7 +83,7 @@ SERVICE_METHODS = (
     *(PROFILES, CREDENTIALS, SIGN_IN_BEGIN, SIGN_IN_FINISH, SIGN_IN_CANCEL),
     *(SIGN_OUT, KEYCHAIN_COPY, KEYCHAIN_FORGET),
     *(SEARCH, REFRESH),
-    *(CHECK, DIAGNOSE, IMPACT, WAITER),
+    *(CHECK, DIAGNOSE, NEXT_WORDS, IMPACT, WAITER),
     *(CHAT_SEARCH, INDEX_STATUS, INDEX_REBUILD, MODELS_CHANGED),
     *BACKUP_METHODS,
 )

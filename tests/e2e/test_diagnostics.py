@@ -121,3 +121,20 @@ async def test_without_a_worker_nothing_is_said_while_typing(
     await asyncio.sleep(1)
     assert len(editor.messages) == before
     assert not editor.diagnostics.get(buffer.uri)
+
+
+async def test_the_words_of_a_command_complete(editor: Editor) -> None:
+    buffer = editor.open(f"{HEAD}aws rds stop-db-ins{FOOT}")
+    await until_told(editor, buffer, [("unknown-operation", "stop-db-ins")])
+
+    async def labels(needle: str) -> list[str]:
+        found = await editor.complete(buffer, buffer.after(needle))
+        return [item.label for item in found.items]
+
+    assert "stop-db-instance" in await labels("stop-db-ins")
+    editor.type(buffer, buffer.text.index("stop-db-ins") + len("stop-db-ins"), "tance --db-i")
+    assert await labels("--db-i") == ["--db-instance-identifier"]
+    text = "nstance-identifier pg-in"
+    editor.type(buffer, buffer.text.index("--db-i") + len("--db-i"), text)
+    # Behind the parameter stand names of the estate.
+    assert "pg-instance-main1" in await labels("pg-in")
