@@ -76,13 +76,14 @@ async def _understood(
 def _states(session: Session, document: RunbookDocument, span: Span) -> list[types.InlayHint]:
     """Return a hint behind every name: its state, how many have it, or that it is gone.
 
-    Outputs are what a command printed, so nothing is said about them.
+    Only in what the operator wrote as prose: in code a hint would read as a part of the command,
+    and an answer says itself how things were.
     """
     names = session.estate.names
     hints: list[types.InlayHint] = []
     for mention in find_mentions(document.source, names, span):
         label = _label(names, mention.target)
-        if label is None or document.runbook.in_output(mention.span.start):
+        if label is None or not _is_prose(document, mention.span):
             continue
         hints.append(
             types.InlayHint(
@@ -94,6 +95,13 @@ def _states(session: Session, document: RunbookDocument, span: Span) -> list[typ
         if len(hints) == _MOST:
             break
     return hints
+
+
+def _is_prose(document: RunbookDocument, span: Span) -> bool:
+    runbook, source = document.runbook, document.source
+    if runbook.in_code(span.start) or runbook.assistant_turn_at(span.start) is not None:
+        return False
+    return source[span.start - 1 : span.start] != "`" and source[span.end : span.end + 1] != "`"
 
 
 def _label(names: NameIndex, target: str) -> str | None:

@@ -254,16 +254,19 @@ class Editor(LanguageClient):
         )
         return [await self.code_lens_resolve_async(lens) for lens in found or []]
 
-    async def hints(self, buffer: Buffer) -> dict[str, str]:
-        """Return what stands behind which line's last hint, by what stands before it."""
+    async def inlay_hints(self, buffer: Buffer) -> list[types.InlayHint]:
         found = await self.text_document_inlay_hint_async(
             types.InlayHintParams(
                 types.TextDocumentIdentifier(buffer.uri),
                 types.Range(types.Position(0, 0), buffer.position(len(buffer.text))),
             )
         )
+        return list(found or [])
+
+    async def hints(self, buffer: Buffer) -> dict[str, str]:
+        """Return what stands behind which line's last hint, by what stands before it."""
         hints = {}
-        for hint in found or []:
+        for hint in await self.inlay_hints(buffer):
             before = buffer.text[: buffer.offset(hint.position)]
             hints[re.split(r"\s|(?<= )\[", before)[-1]] = str(hint.label)
         return hints

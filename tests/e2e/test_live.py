@@ -68,6 +68,15 @@ async def until_card(editor: Editor, buffer: Buffer, part: str) -> str:
         await asyncio.sleep(0.1)
 
 
+async def test_states_stand_in_the_operators_prose_alone(editor: Editor) -> None:
+    quoted = f"> **CloudOps:** {DATABASE} is up.\n"
+    command = f"```aws\naws rds describe-db-instances --db-instance-identifier {DATABASE}\n```\n"
+    buffer = editor.open(f"Stop {DATABASE}, not `{DATABASE}`.\n\n{quoted}\n{command}")
+    hints = await editor.inlay_hints(buffer)
+    states = [hint for hint in hints if hint.label == "available"]
+    assert [buffer.text[: buffer.offset(one.position)] for one in states] == [f"Stop {DATABASE}"]
+
+
 async def test_a_hover_brings_the_truth_into_card_text_and_store(
     editor: Editor, cloud: DemoCloud
 ) -> None:

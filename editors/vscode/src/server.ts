@@ -112,6 +112,9 @@ export class Server implements vscode.Disposable {
     started.onRequest("window/showMessageRequest", confirmMessage);
     started.onRequest("cloudops/confirm", confirmCommand);
     started.onDidChangeState(() => {
+      // Views say that there is nothing only when there is a server to know it.
+      const running = started.isRunning();
+      void vscode.commands.executeCommand("setContext", "cloudops.running", running);
       this.worked.fire();
     });
     this.client = started;
