@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cloudops_ls.estate.search.current import CurrentNames
     from cloudops_ls.estate.search.snapshot import Snapshots
     from cloudops_ls.lsp.dependencies import Dependencies
-    from cloudops_ls.storage.backups import BackupPlan
+    from cloudops_ls.storage.backup.records import BackupPlan
     from cloudops_ls.storage.indexing.settings import VectorSettings
     from cloudops_ls.storage.records import AccountRecord
     from cloudops_ls.storage.resource import Resource
@@ -298,7 +298,7 @@ def backup_plan(home: Home, sessions: SessionFactory) -> BackupPlan | None:
     from cloudops_ls.errors import CloudOpsError
     from cloudops_ls.storage.backup import s3
     from cloudops_ls.storage.backup.layout import Layout
-    from cloudops_ls.storage.backups import BackupPlan
+    from cloudops_ls.storage.backup.records import BackupPlan
 
     settings, problems = load_settings(home)
     for problem in problems:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.storage.backup import health
+from cloudops_ls.storage.backup.access import BackupAccess, key_ids
 from cloudops_ls.storage.backup.aside import Aside, require_known
-from cloudops_ls.storage.backup.backup_key import BackupKey
 from cloudops_ls.storage.backup.bucket_lock import BucketLock, LockKind
 from cloudops_ls.storage.backup.layout import date_name
 from cloudops_ls.storage.backup.local_file import (
@@ -25,7 +24,7 @@ from cloudops_ls.storage.backup.local_file import (
 from cloudops_ls.storage.backup.progress import Watch
 from cloudops_ls.storage.backup.pruning import Pruned, Pruner
 from cloudops_ls.storage.backup.reading import choose, read_chunks, read_snapshot
-from cloudops_ls.storage.backup.repository import Repository
+from cloudops_ls.storage.backup.records import Backup, BackupPlan, Restored, ScheduleState
 from cloudops_ls.storage.backup.restoring import RestoreMode, Restorer
 from cloudops_ls.storage.backup.schedule import next_due
 from cloudops_ls.storage.backup.state import BackupState
@@ -41,94 +40,13 @@ if TYPE_CHECKING:
     from cloudops_ls.home import Home
     from cloudops_ls.storage.audit import AuditLog
     from cloudops_ls.storage.backup.documents import Stream
-    from cloudops_ls.storage.backup.layout import Layout
-    from cloudops_ls.storage.backup.object_store import ObjectStore
     from cloudops_ls.storage.database import Database
-    from cloudops_ls.storage.recovery_key import Recipient, RecoveryKey
+    from cloudops_ls.storage.recovery_key import RecoveryKey
     from cloudops_ls.storage.sync import SyncState
 
 WAIT = 30.0
 """Seconds to wait for another operation on the backups of this store."""
 _BEFORE = "before-restore-"
-
-
-@dataclass(frozen=True, slots=True)
-class BackupPlan:
-    """Where backups go and how long they are kept.
-
-    Attributes
-    ----------
-    store, layout
-        The bucket, and the user's folder in it.
-    enabled
-        Whether they are made by themselves, unless the operator said otherwise.
-    interval
-        Between backups that are made by themselves.
-    keep_days
-        Retention, counted back from the newest backup; 0 removes none by itself.
-    """
-
-    store: ObjectStore
-    layout: Layout
-    enabled: bool = False
-    interval: timedelta = timedelta(hours=24)
-    keep_days: int = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Backup:
-    """One backup in the bucket.
-
-    Attributes
-    ----------
-    name
-        Its date, which restores it.
-    created_at, host, mine
-        When and where it was made; whether by this store.
-    rows
-        How many rows it holds, by table.
-    new_bytes
-        What it added to the bucket.
-    problem
-        Why it cannot be read; None if it can.
-    """
-
-    name: str
-    created_at: datetime | None
-    host: str
-    mine: bool
-    rows: dict[str, int]
-    new_bytes: int
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """What a restore did.
-
-    Attributes
-    ----------
-    name
-        What was restored.
-    added
-        Rows, by table.
-    safety_copy
-        An export of what a replace has replaced.
-    """
-
-    name: str
-    added: dict[str, int]
-    safety_copy: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleState:
-    """How the schedule stands."""
-
-    enabled: bool
-    last_done: datetime | None
-    next_due: datetime | None
-    problem: str | None
 
 
 class Backups:
@@ -161,6 +79,7 @@ class Backups:
         self._home = home
         self._plan = plan
         self.state = BackupState(database)
+        self._access = BackupAccess(self.state)
 
     # The seed's interface
 
@@ -174,7 +93,7 @@ class Backups:
         """
         plan = self._required_plan()
         with self._alone():
-            repository = self._own_repository(plan)
+            repository = self._access.to_write(plan)
             with BucketLock(
                 plan.store, plan.layout, LockKind.SHARED, self.state.store_id()
             ) as lock:
@@ -208,7 +127,7 @@ class Backups:
         """
         plan, watch = self._required_plan(), watch or Watch()
         with self._alone():
-            repository = self._opened_repository(plan, recovery)
+            repository = self._access.to_read(plan, recovery)
             name = choose(repository.manifest_names(), date)
             snapshot = read_snapshot(repository, name)
             require_known(snapshot.manifest.schema_revision, where=name)
@@ -220,9 +139,9 @@ class Backups:
     def list_backups(self, recovery: RecoveryKey | None = None) -> list[Backup]:
         """Return the backups in the bucket, newest first, damaged ones among them."""
         plan = self._required_plan()
-        if recovery is None and self.state.key() is None and not _key_ids(plan):
+        if recovery is None and self.state.key() is None and not key_ids(plan):
             return []
-        repository = self._opened_repository(plan, recovery, join=False)
+        repository = self._access.to_read(plan, recovery, join=False)
         mine = self.state.store_id()
         found = []
         for each in repository.manifests():
@@ -258,7 +177,7 @@ class Backups:
         """
         if enabled:
             self._required_plan()
-            self._required_recipient()
+            self._access.required_recipient()
         self.state.set_enabled(enabled)
 
     # Care
@@ -267,7 +186,7 @@ class Backups:
         """Check that every backup can be restored; with ``read_data`` by reading all of it."""
         plan = self._required_plan()
         with self._alone():
-            repository = self._opened_repository(plan, None)
+            repository = self._access.to_read(plan, None)
             return verify(repository, read_data=read_data, watch=watch or Watch())
 
     def prune(self, keep_days: int | None = None, watch: Watch | None = None) -> Pruned:
@@ -293,7 +212,7 @@ class Backups:
         """
         plan = self._required_plan()
         with self._pruner(plan, watch) as pruner:
-            names = self._opened_repository(plan, None).manifest_names()
+            names = self._access.to_read(plan, None).manifest_names()
             if name not in names:
                 raise CloudOpsError(
                     "There is no backup of that name",
@@ -321,7 +240,7 @@ class Backups:
             Opens the file; without one the recovery key and this store do.
         """
         with self._alone():
-            sealer = PassphraseSealer(passphrase) if passphrase else self._key_sealer(None)
+            sealer = PassphraseSealer(passphrase) if passphrase else self._access.sealer(None)
             export = export_file(self._database, path, sealer, self._origin(), watch or Watch())
         return sum(stream.rows for stream in export.streams)
 
@@ -336,7 +255,7 @@ class Backups:
     ) -> Restored:
         """Restore an exported file; see `restore_from_s3`."""
         with self._alone():
-            sealer = PassphraseSealer(passphrase) if passphrase else self._key_sealer(recovery)
+            sealer = PassphraseSealer(passphrase) if passphrase else self._access.sealer(recovery)
             file = ImportedFile(path, sealer)
             require_known(file.export.schema_revision, where=str(path))
             return self._restore(
@@ -407,77 +326,6 @@ class Backups:
             )
         return plan
 
-    def _required_recipient(self) -> Recipient:
-        recipient = self.state.recipient()
-        if recipient is None:
-            raise CloudOpsError(
-                "There is no recovery key yet, and without one a backup could not be opened "
-                "once this machine is lost",
-                fix="Run 'cloudops-ls key export-recovery' and keep the key elsewhere",
-            )
-        return recipient
-
-    def _own_repository(self, plan: BackupPlan) -> Repository:
-        """Return the repository to write to; the backup key is made with the first backup."""
-        recipient = self._required_recipient()
-        key = self.state.key()
-        stored = _key_ids(plan)
-        if key is None and not stored:
-            key = self.state.keep_key(BackupKey.generate())
-        if key is None or stored - {key.id}:
-            raise CloudOpsError(
-                "The bucket holds the backups of another store under this user id",
-                where=plan.layout.root,
-                fix="Join them: cloudops-ls backup restore --recovery-key FILE; or set another "
-                "cloudops.backup.user_id",
-            )
-        # With every backup: one that was deleted or changed is mended by the next.
-        plan.store.put(plan.layout.wrapped_key(key.id), key.wrap(recipient), locked=True)
-        return Repository(plan.store, plan.layout, key)
-
-    def _opened_repository(
-        self, plan: BackupPlan, recovery: RecoveryKey | None, *, join: bool = True
-    ) -> Repository:
-        """Return the repository to read from, with this store's key or one that is unwrapped."""
-        if recovery is None:
-            key = self.state.key()
-            if key is None:
-                raise CloudOpsError(
-                    "This store has no key for backups yet",
-                    where=plan.layout.root,
-                    fix="Make a backup, or give the recovery key of the store that made them",
-                )
-            return Repository(plan.store, plan.layout, key)
-        key = self._unwrap(plan, recovery)
-        if join and self.state.key() is None:
-            self.state.keep_key(key)
-            if self.state.recipient() is None:
-                self.state.keep_recipient(recovery.recipient)
-        return Repository(plan.store, plan.layout, key)
-
-    def _unwrap(self, plan: BackupPlan, recovery: RecoveryKey) -> BackupKey:
-        problem: CloudOpsError | None = None
-        for key_id in sorted(_key_ids(plan)):
-            where = plan.layout.wrapped_key(key_id)
-            try:
-                return BackupKey.unwrap(plan.store.get(where), recovery, key_id, where=where)
-            except CloudOpsError as error:
-                problem = error
-        raise problem or CloudOpsError(
-            "There are no backups there",
-            where=plan.layout.root,
-            fix="Check cloudops.backup.bucket, prefix and user_id",
-        )
-
-    def _key_sealer(self, recovery: RecoveryKey | None) -> KeySealer:
-        keys = [key.age for key in (self.state.key(),) if key is not None]
-        recipients = [key.recipient for key in keys]
-        if recovery is not None:
-            keys.append(recovery)
-        given = recovery.recipient if recovery is not None else None
-        recipients.append(self.state.recipient() or given or self._required_recipient())
-        return KeySealer(recipients, keys)
-
     def _restore(
         self,
         name: str,
@@ -516,7 +364,7 @@ class Backups:
     @contextlib.contextmanager
     def _pruner(self, plan: BackupPlan, watch: Watch | None) -> Iterator[Pruner]:
         with self._alone():
-            repository = self._opened_repository(plan, None)
+            repository = self._access.to_read(plan, None)
             owner = self.state.store_id()
             with BucketLock(plan.store, plan.layout, LockKind.EXCLUSIVE, owner) as lock:
                 yield Pruner(repository, lock, watch or Watch())
@@ -526,9 +374,3 @@ class Backups:
         lock = self._database.lock("backup")
         with lock.holding(timeout=WAIT, doing="working on the backups"):
             yield
-
-
-def _key_ids(plan: BackupPlan) -> set[str]:
-    listed = plan.store.list(plan.layout.keys)
-    names = (each.key.removeprefix(plan.layout.keys) for each in listed)
-    return {name.removesuffix(".age") for name in names if name.endswith(".age")}

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from cloudops_ls.home import Home
-    from cloudops_ls.storage.backups import BackupPlan, Backups
+    from cloudops_ls.storage.backup.records import BackupPlan
+    from cloudops_ls.storage.backups import Backups
     from cloudops_ls.storage.indexing.search_index import SearchIndex
     from cloudops_ls.storage.indexing.settings import VectorSettings
     from cloudops_ls.storage.locks import Lock

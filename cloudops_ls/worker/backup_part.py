@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from cloudops_ls.storage.backup.progress import Step, Watch
     from cloudops_ls.storage.backup.pruning import Pruned
+    from cloudops_ls.storage.backup.records import Restored
     from cloudops_ls.storage.backup.restoring import RestoreMode
-    from cloudops_ls.storage.backups import Backups, Restored
+    from cloudops_ls.storage.backups import Backups
     from cloudops_ls.storage.recovery_key import RecoveryKey
     from cloudops_ls.storage.service import StorageService
     from cloudops_ls.worker.service import Notify

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from cloudops_ls.home import Home
 from cloudops_ls.storage.backup.layout import Layout
+from cloudops_ls.storage.backup.records import BackupPlan
 from cloudops_ls.storage.backup.restoring import RestoreMode
 from cloudops_ls.storage.backup.s3 import S3ObjectStore
-from cloudops_ls.storage.backups import BackupPlan
 from cloudops_ls.storage.recovery_key import RecoveryKey
 from cloudops_ls.storage.service import StorageService
 from tests.storage.backup.cloud import BUCKET, s3

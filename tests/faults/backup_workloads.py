@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cloudops_ls.home import Home
-    from cloudops_ls.storage.backups import BackupPlan
+    from cloudops_ls.storage.backup.records import BackupPlan
     from cloudops_ls.storage.service import StorageService
 
 ROUNDS = 3

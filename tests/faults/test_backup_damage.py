@@ -10,9 +10,9 @@ import pytest
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import Home
 from cloudops_ls.storage.backup.layout import Layout
+from cloudops_ls.storage.backup.records import BackupPlan
 from cloudops_ls.storage.backup.restoring import RestoreMode
 from cloudops_ls.storage.backup.s3 import S3ObjectStore
-from cloudops_ls.storage.backups import BackupPlan
 from tests.storage.backup.cloud import BUCKET, make_bucket, s3, serving
 from tests.storage.backup.contents import fill, say
 

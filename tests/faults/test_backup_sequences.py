@@ -23,8 +23,8 @@ from cloudops_ls.home import Home
 from cloudops_ls.storage.backup import bucket_lock
 from cloudops_ls.storage.backup.layout import Layout
 from cloudops_ls.storage.backup.pruning import Pruner
+from cloudops_ls.storage.backup.records import BackupPlan
 from cloudops_ls.storage.backup.s3 import S3ObjectStore
-from cloudops_ls.storage.backups import BackupPlan
 from cloudops_ls.storage.recovery_key import Recipient
 from tests.storage.backup.cloud import BUCKET, make_bucket, s3, serving
 from tests.storage.backup.contents import fill, run, say
@@ -392,7 +392,7 @@ def test_a_backup_that_was_pruned_under_takes_itself_back(
                 # In the last moment another process removes what the backup relies on.
                 store.put = real_put  # type: ignore[method-assign]
                 pruner = Pruner(
-                    service.backup._opened_repository(first.plan, None),
+                    service.backup._access.to_read(first.plan, None),
                     bucket_lock.BucketLock(
                         store, first.plan.layout, bucket_lock.LockKind.EXCLUSIVE, "f" * 16
                     ).__enter__(),

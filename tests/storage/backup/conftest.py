@@ -7,8 +7,8 @@ import pytest
 
 from cloudops_ls.home import Home
 from cloudops_ls.storage.backup.layout import Layout
+from cloudops_ls.storage.backup.records import BackupPlan
 from cloudops_ls.storage.backup.s3 import S3ObjectStore
-from cloudops_ls.storage.backups import BackupPlan
 from cloudops_ls.storage.recovery_key import RecoveryKey
 from cloudops_ls.storage.service import StorageService
 from tests.storage.samples import ring

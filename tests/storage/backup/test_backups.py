@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cloudops_ls.home import Home
-    from cloudops_ls.storage.backups import BackupPlan
+    from cloudops_ls.storage.backup.records import BackupPlan
     from tests.storage.postgres_server import PostgresServer
 
 

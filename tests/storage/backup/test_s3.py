@@ -19,9 +19,9 @@ from cloudops_ls.storage.backup.bucket_lock import STALE, BucketLock, LockKind
 from cloudops_ls.storage.backup.errors import BackupCancelledError
 from cloudops_ls.storage.backup.layout import Layout, ObjectKind
 from cloudops_ls.storage.backup.progress import Step, Watch
+from cloudops_ls.storage.backup.records import BackupPlan
 from cloudops_ls.storage.backup.restoring import RestoreMode
 from cloudops_ls.storage.backup.s3 import ObjectLockMode, S3ObjectStore, S3Options
-from cloudops_ls.storage.backups import BackupPlan
 from cloudops_ls.storage.service import StorageService
 from tests.storage.samples import ring
 
@@ -335,5 +335,5 @@ def test_names_of_objects_tell_nothing(service: StorageService, client: Any, buc
         body = client.get_object(Bucket=bucket, Key=each["Key"])["Body"].read()
         assert b"planted-needle" not in body
         assert body.startswith(b"age-encryption.org/v1\n")
-    repository = service.backup._opened_repository(service.backup._required_plan(), None)
+    repository = service.backup._access.to_read(service.backup._required_plan(), None)
     assert repository.names(ObjectKind.MANIFEST)
