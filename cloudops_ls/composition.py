@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cloudops_ls.assistant.base import Assistant
+    from cloudops_ls.assistant.known_estate import EstateSources
     from cloudops_ls.aws.sessions import SessionFactory
     from cloudops_ls.commands.approval import ApprovalBook
     from cloudops_ls.commands.configured_cli import ConfiguredCli
@@ -405,8 +406,13 @@ def connect_worker(
     )
 
 
-def build_assistant(settings: Settings) -> Assistant:
+def build_assistant(settings: Settings, known: EstateSources | None = None) -> Assistant:
     """Build the assistant that the settings name.
+
+    Parameters
+    ----------
+    known
+        What the built-in planner looks things up in; without it, it lists nothing.
 
     Raises
     ------
@@ -442,7 +448,12 @@ def build_assistant(settings: Settings) -> Assistant:
             from cloudops_ls.assistant.builtin import BuiltinAssistant
             from cloudops_ls.estate.catalog.loader import Catalog
 
-            return BuiltinAssistant(Catalog.load())
+            catalog = Catalog.load()
+            if known is None:
+                return BuiltinAssistant(catalog)
+            from cloudops_ls.assistant.known_estate import StoredEstate
+
+            return BuiltinAssistant(catalog, StoredEstate(known, catalog))
 
 
 def _required(value: str | None, setting: str, what: str) -> str:

@@ -21,7 +21,7 @@ from cloudops_ls.estate.catalog.model import Access
 from cloudops_ls.estate.mapping import template_values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cloudops_ls.assistant.protocol import Reply, ResourceRecord, UserContext
     from cloudops_ls.estate.catalog.loader import Catalog
@@ -41,10 +41,13 @@ class Planned:
         What it is done to.
     action
         Name of the catalog's action.
+    inputs
+        What it is told beside the resource: values by the names of the action's inputs.
     """
 
     resource: ResourceRecord
     action: str
+    inputs: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -104,16 +107,14 @@ class Plan:
         if action is None:
             title = type_title(resource, self.catalog)
             return f"I know no way to {planned.action} a resource of type {title}."
-        if action.inputs:
-            needs = joined([str(each) for each in action.inputs])
-            return f"I cannot {planned.action} it without being told the {needs}."
         obstacle = action.obstacle(resource.current_state, resource.constraints)
         if obstacle is not None:
             return obstacle
         if not _reachable(resource, self.context):
             return "None of the known profiles reaches its account, so no command of mine would."
         try:
-            return Step(command=self._command(resource, action), reason=_reason(resource, action))
+            command = self._command(resource, action, dict(planned.inputs))
+            return Step(command=command, reason=_reason(resource, action, planned.inputs))
         except KeyError as missing:
             field = str(missing.args[0]).replace("_", " ")
             return f"Its {field} is not known, which the command needs: scan the estate again."
@@ -145,8 +146,10 @@ class Plan:
             lines += ["", *(f"- {fact}" for fact in facts)]
         return "\n".join(lines)
 
-    def _command(self, resource: ResourceRecord, action: Action) -> str:
-        argv = action.argv(template_values(resource))
+    def _command(
+        self, resource: ResourceRecord, action: Action, inputs: Mapping[str, str] | None = None
+    ) -> str:
+        argv = action.argv({**template_values(resource), **(inputs or {})})
         region = () if resource.region == _GLOBAL else ("--region", resource.region)
         profile = _profile(resource, self.context)
         return shlex.join((*argv, *region, *(("--profile", profile) if profile else ())))
@@ -164,8 +167,13 @@ def _profile(resource: ResourceRecord, context: UserContext) -> str | None:
     return next(iter(resource.profiles), None)
 
 
-def _reason(resource: ResourceRecord, action: Action) -> str:
+def _reason(
+    resource: ResourceRecord, action: Action, inputs: Sequence[tuple[str, str]] = ()
+) -> str:
     name = code_span(resource.name)
+    if inputs:
+        told = ", ".join(f"{key} {code_span(value)}" for key, value in inputs)
+        return f"{action.title} {name}: {told}."
     if action.access is Access.READ:
         return f"{action.title} {name} as AWS sees it now."
     if action.to_state is None:

@@ -19,6 +19,12 @@ _BREAK: Final = re.compile(r"[.,;:!?\n]")
 _NEGATIONS: Final = frozenset(
     {"not", "never", "without", "avoid", "cannot", "don't", "dont", "can't", "won't", "shouldn't"}
 )
+_BEFORE_NOUNS: Final = frozenset(
+    {"the", "a", "an", "this", "that", "these", "my", "our", "all", "every", "each", "which"}
+    | {"any", "no", "list", "show", "describe", "what", "of", "for", "in", "from", "each", "many"}
+)
+_LONGEST_TYPE: Final = 4
+"""Words of the longest name of a type that may begin with a verb."""
 _REACH: Final = 3
 """Words that may stand within a phrasal verb ("turn the old one off"), or after a negation."""
 
@@ -35,6 +41,8 @@ class VerbUse:
         Where it stands in the prompt.
     word
         What stands there, such as ``shut``; for people.
+    end
+        Where its last word ends.
     negated
         It says what not to do.
     by_type
@@ -44,6 +52,7 @@ class VerbUse:
     action: str
     start: int
     word: str
+    end: int = 0
     negated: bool = False
     by_type: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -62,12 +71,22 @@ class VerbLexicon:
                 for verb in action.verbs:
                     meanings[tuple(verb.casefold().split())].setdefault(kind.name, name)
         self._by_type = dict(meanings)
+        self._called = catalog.called
         order = {name: number for number, name in enumerate(catalog.action_titles)}
         most = {
             phrase: min(names.values(), key=lambda name: (order.get(name, len(order)), name))
             for phrase, names in meanings.items()
         }
         self._phrases = sorted(most.items(), key=lambda item: -len(item[0]))
+
+    def _is_noun(self, words: list[str], index: int) -> bool:
+        """Tell whether a word is what a type is called: "the snapshot", "backup vaults"."""
+        for length in range(2, _LONGEST_TYPE + 1):
+            phrase = words[index : index + length]
+            if len(phrase) == length and self._called(" ".join(phrase)):
+                return True
+        before = words[index - 1] if index else ""
+        return before in _BEFORE_NOUNS and bool(self._called(words[index]))
 
     def __contains__(self, word: str) -> bool:
         return any(phrase == (word.casefold(),) for phrase, _ in self._phrases)
@@ -82,9 +101,7 @@ class VerbLexicon:
         names
             Resource names in it, which are never verbs.
         """
-        text = _LINK_TARGET.sub(_blank, prompt)
-        for name in sorted(names, key=len, reverse=True):
-            text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", _blank, text)
+        text = blanked(prompt, names)
         words = list(_WORD.finditer(text))
         linked = [
             not _BREAK.search(text, first.end(), second.start())
@@ -94,7 +111,7 @@ class VerbLexicon:
         uses: list[VerbUse] = []
         taken: set[int] = set()
         for index, word in enumerate(words):
-            if index in taken:
+            if index in taken or self._is_noun(folded, index):
                 continue
             for phrase, action in self._phrases:
                 places = _places(phrase, folded, linked, index)
@@ -102,9 +119,18 @@ class VerbLexicon:
                     taken.update(places)
                     negated = _negated(folded, linked, index)
                     by_type = self._by_type[phrase]
-                    uses.append(VerbUse(action, word.start(), word[0], negated, by_type))
+                    end = words[places[-1]].end()
+                    uses.append(VerbUse(action, word.start(), word[0], end, negated, by_type))
                     break
         return uses
+
+
+def blanked(prompt: str, names: Iterable[str]) -> str:
+    """Return a prompt of the same length without link targets and names of resources."""
+    text = _LINK_TARGET.sub(_blank, prompt)
+    for name in sorted(names, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", _blank, text)
+    return text
 
 
 def _blank(match: re.Match[str]) -> str:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cloudops_ls.assistant.base import Assistant
+    from cloudops_ls.assistant.known_estate import EstateSources
     from cloudops_ls.commands.approval import ApprovalBook
     from cloudops_ls.commands.policy_file import PolicyFile
     from cloudops_ls.config import SettingProblem, Settings
@@ -64,7 +65,7 @@ class Dependencies:
     load_settings: Callable[..., tuple[Settings, list[SettingProblem]]]
     open_storage: Callable[[], StorageService]
     connect_worker: ConnectWorker
-    build_assistant: Callable[[Settings], Assistant]
+    build_assistant: Callable[[Settings, EstateSources], Assistant]
     build_names: Callable[[Callable[[], Sequence[AccountRecord]]], CurrentNames]
     build_approvals: Callable[[], ApprovalBook]
     open_policy: Callable[[], PolicyFile]

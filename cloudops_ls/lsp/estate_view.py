@@ -129,6 +129,11 @@ class EstateView:
         last: Change | None = history[0] if history else None
         return last if last is not None and last.kind == "removed" else None
 
+    @property
+    def accounts(self) -> list[AccountRecord]:
+        """The accounts known as of the last sync."""
+        return self._accounts
+
     def account(self, account_id: str) -> AccountRecord | None:
         """Return what is known of an account."""
         return next((one for one in self._accounts if one.account_id == account_id), None)

@@ -313,8 +313,14 @@ class Session:
         """
         chosen = self.settings.assistant
         if chosen not in self._assistants:
+            from cloudops_ls.assistant.known_estate import EstateSources
+
+            storage = await self.storage()
+            known = EstateSources(
+                storage.estate, lambda: self.estate.finder, lambda: self.estate.accounts
+            )
             self._assistants[chosen] = await asyncio.to_thread(
-                self._dependencies.build_assistant, self.settings
+                self._dependencies.build_assistant, self.settings, known
             )
         return self._assistants[chosen]
 

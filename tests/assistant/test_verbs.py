@@ -27,6 +27,10 @@ def verbs() -> VerbLexicon:
         ("It was stopped yesterday; stopping takes long", []),
         ("turn it. off we go", []),
         ("[pg-1](arn:aws:rds:start) please", []),
+        ("Show the snapshot pg-1", ["describe"]),
+        ("list all backup vaults", []),
+        ("snapshot pg-1", ["snapshot"]),
+        ("the build project pg-1 is slow", []),
         ("", []),
     ],
 )

@@ -115,7 +115,10 @@ class Catalog:
     def called(self, word: str) -> tuple[ResourceType, ...]:
         """Return the types an operator may mean by a word, singular or plural, any case."""
         folded = word.casefold().strip()
-        return self._by_word.get(folded) or self._by_word.get(folded.removesuffix("s"), ())
+        singular = [folded, folded.removesuffix("s"), folded.removesuffix("es")]
+        if folded.endswith("ies"):
+            singular.append(f"{folded[:-3]}y")
+        return next((self._by_word[one] for one in singular if one in self._by_word), ())
 
     @cached_property
     def words(self) -> frozenset[str]:
