@@ -231,10 +231,10 @@ class BuiltinAssistant:
             verb = _verb_for(_names(group[0]), prompt, verbs)
             able = [one for one in resources if self._can(one, verb)]
             picked = group[0].how is HowFound.CHOICE
-            if able and not picked and self._unsure(text, verb, verbs, able):
+            if able and not picked and self._only_asked(text, verb, able[0]):
+                told += [self._about(verb, one) for one in able]
+            elif able and not picked and self._unsure(text, verb, verbs, able):
                 doubtful += able
-            elif able and not picked and self._only_asked(text, verb, able[0]):
-                told.append(self._about(verb, able[0]))
             elif len(able) > 1:
                 questions.append((verb, able))
             else:

@@ -1,4 +1,4 @@
-"""``cloudops-ls show``, ``types`` and ``changes``: what is known, from the store alone."""
+"""``cloudops-ls show`` and ``changes``: what is known, from the store alone."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ _CHANGES_SHOWN = 10
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     app.command()(show)
-    app.command()(types)
     app.command()(changes)
 
 
@@ -73,44 +72,6 @@ def show(
             where=name,
             fix="Use an ARN of those above" if found else "Try 'cloudops-ls search'",
         )
-
-
-def types(as_json: AsJson = False) -> None:
-    """List the types of resources that are scanned, and how many of each are known."""
-    from cloudops_ls.estate.catalog.loader import Catalog
-
-    known: dict[str, int] = {}
-    with open_storage(Home.locate()) as storage:
-        for scope in storage.sync.scopes():
-            known[scope.resource_type] = known.get(scope.resource_type, 0) + scope.count
-    rows = [
-        {
-            "name": kind.name,
-            "service": kind.service,
-            "title": kind.title,
-            "global": kind.is_global,
-            "also_called": list(kind.synonyms),
-            "actions": sorted(kind.actions),
-            "resources": known.get(kind.name),
-        }
-        for kind in sorted(Catalog.load(), key=lambda kind: (kind.service, kind.name))
-    ]
-    if as_json:
-        json.dump(rows, sys.stdout, indent=2)
-        sys.stdout.write("\n")
-        return
-    table = Table("service", Column("type", no_wrap=True), "title", "resources", "also called")
-    for row in rows:
-        count = row["resources"]
-        table.add_row(
-            str(row["service"]),
-            str(row["name"]),
-            str(row["title"]),
-            "" if count is None else f"{count:,}",
-            ", ".join(kind for kind in row["also_called"]),  # type: ignore[union-attr]
-        )
-    print_tables(table)
-    typer.echo(f"{len(rows)} types of {len({row['service'] for row in rows})} services.")
 
 
 def changes(

@@ -11,7 +11,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from cloudops_ls.cli.tables import print_tables
+from cloudops_ls.composition import open_storage
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.home import Home
 
 if TYPE_CHECKING:
     from cloudops_ls.estate.catalog.loader import Catalog
@@ -31,7 +33,7 @@ def types(
     as_json: Annotated[bool, typer.Option("--json", help="All that is known of them.")] = False,
     markdown: Annotated[bool, typer.Option(help="The page `docs/catalog.md`.")] = False,
 ) -> None:
-    """Show the types of resource that are known, and what can be done to them."""
+    """List the types of resources, how many are known, and what can be done to them."""
     from cloudops_ls.estate.catalog.loader import Catalog
 
     catalog = Catalog.load()
@@ -41,22 +43,41 @@ def types(
         sys.stdout.write(catalog_page(catalog))
         return
     chosen = _chosen(catalog, word)
+    known = _known()
     if as_json:
-        sys.stdout.write(f"{json.dumps([_record(kind) for kind in chosen], indent=2)}\n")
+        records = [{**_record(kind), "resources": known.get(kind.name)} for kind in chosen]
+        sys.stdout.write(f"{json.dumps(records, indent=2)}\n")
         return
-    table = Table(Column("type", overflow="fold"), "title", "service", "also called", "actions")
+    table = Table(
+        "service", Column("type", no_wrap=True), "title", "resources", "also called", "actions"
+    )
     for kind in chosen:
         actions = ", ".join(name for name in kind.actions if name != "describe")
-        row = (kind.name, kind.title, kind.service, ", ".join(kind.synonyms), actions)
+        count = f"{known[kind.name]:,}" if kind.name in known else ""
+        also = ", ".join(kind.synonyms)
+        row = (kind.service, kind.name, kind.title, count, also, actions)
         table.add_row(*map(escape, row))
     print_tables(table)
+    services = {kind.service for kind in chosen}
+    typer.echo(f"{len(chosen)} types of {len(services)} services.")
+
+
+def _known() -> dict[str, int]:
+    """Return how many resources of each scanned type are known; none before the first scan."""
+    home = Home.locate()
+    known: dict[str, int] = {}
+    if home.database.exists():
+        with open_storage(home) as storage:
+            for scope in storage.sync.scopes():
+                known[scope.resource_type] = known.get(scope.resource_type, 0) + scope.count
+    return known
 
 
 def _chosen(catalog: Catalog, word: str | None) -> list[ResourceType]:
     if word is None:
-        return list(catalog)
+        return _sorted(catalog)
     names = {kind.name for kind in (*catalog.called(word), *catalog.of_service(word.casefold()))}
-    chosen = [kind for kind in catalog if kind.name in names]
+    chosen = [kind for kind in _sorted(catalog) if kind.name in names]
     if not chosen:
         raise CloudOpsError(
             f"No type is called '{word}'", fix="See all of them with `cloudops-ls types`"
@@ -64,14 +85,18 @@ def _chosen(catalog: Catalog, word: str | None) -> list[ResourceType]:
     return chosen
 
 
+def _sorted(catalog: Catalog) -> list[ResourceType]:
+    return sorted(catalog, key=lambda kind: (kind.service, kind.name))
+
+
 def _record(kind: ResourceType) -> dict[str, Any]:
     return {
-        "type": kind.name,
+        "name": kind.name,
         "title": kind.title,
         "service": kind.service,
         "cloudformation": kind.cloudformation,
         "global": kind.is_global,
-        "synonyms": kind.synonyms,
+        "also_called": kind.synonyms,
         "listed_for_each": kind.for_each.parent.name if kind.for_each else None,
         "facts": list(kind.metadata),
         "constraints": list(kind.constraints),

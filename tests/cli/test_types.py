@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 import typer
@@ -10,12 +11,17 @@ from cloudops_ls.cli import types
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.estate.catalog.loader import Catalog
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 @pytest.fixture(scope="module")
-def app() -> typer.Typer:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[typer.Typer]:
     app = typer.Typer()
     types.register(app)
-    return app
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLOUDOPS_HOME", str(tmp_path_factory.mktemp("home")))
+        yield app
 
 
 def test_all_types_are_shown(app: typer.Typer) -> None:
@@ -29,7 +35,7 @@ def test_all_types_are_shown(app: typer.Typer) -> None:
 )
 def test_words_and_services_choose(app: typer.Typer, word: str, names: set[str]) -> None:
     found = json.loads(CliRunner().invoke(app, [word, "--json"]).stdout)
-    assert {one["type"] for one in found} == names
+    assert {one["name"] for one in found} == names
 
 
 def test_json_says_what_can_be_done(app: typer.Typer) -> None:

@@ -69,6 +69,23 @@ async def test_a_description_is_answered_with_information(editor: Editor) -> Non
     assert "14.7" in buffer.text
 
 
+async def test_lists_and_connections_come_from_the_stored_estate(editor: Editor) -> None:
+    buffer = editor.open("Which S3 buckets are there in us-west-2?\n")
+    assert (await editor.ask(buffer, "Which"))["kind"] == "information"
+    for name in ("acme-prod-assets", "acme-prod-backups", "acme-staging-assets"):
+        assert f"> | `{name}` | `us-west-2` |" in buffer.text
+    assert "acme-prod-eu-assets" not in buffer.text
+
+    again = editor.open("What does pg-instance-main1 depend on in us-west-2?\n")
+    assert (await editor.ask(again, "What"))["kind"] == "information"
+    assert "| VPC | vpc id |" in again.text
+
+    ended = editor.open("What would happen if we delete pg-instance-main1 in us-west-2?\n")
+    assert (await editor.ask(ended, "What"))["kind"] == "information"
+    assert "A final snapshot is taken" in ended.text
+    assert "```aws" not in ended.text
+
+
 async def test_asking_again_replaces_exactly_the_answer(remote: Editor, server: Any) -> None:
     buffer = remote.open(QUESTION)
     server.script(Answer(reply=COMMANDS))
