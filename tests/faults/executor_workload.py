@@ -82,20 +82,20 @@ class ExecutorWorkload(Workload):
             assert seen[AuditEvent.APPROVED][name] == 1, f"{name} ran without a recorded approval"
             assert seen[AuditEvent.STARTED][name] == 1, f"{name} ran without a recorded start"
         for name, each in found.items():
-            assert each is not None
+            assert each is not None, f"{name} is gone"
             assert each.status.final, f"{name} was left {each.status}"
             if each.status is ExecutionStatus.SUCCESS:
                 assert effects[f"end {name}"] == 1, f"{name} is said to have succeeded"
-                assert each.output == f"output of {name}\n"
-                assert seen[AuditEvent.ENDED][name] == 1
+                assert each.output == f"output of {name}\n", f"{name} printed {each.output!r}"
+                assert seen[AuditEvent.ENDED][name] == 1, f"{name} ended {seen[AuditEvent.ENDED]}"
             else:
                 assert each.status is ExecutionStatus.UNKNOWN, f"{name} is {each.status}"
-                assert seen[AuditEvent.UNSEEN][name] == 1
+                assert seen[AuditEvent.UNSEEN][name] == 1, f"{name} was given up without a word"
         for what, name in acknowledged:
             assert name in found, f"{name} was approved, and is forgotten"
             if what == "ran":
                 execution = found[name]
-                assert execution is not None
+                assert execution is not None, f"{name} is gone"
                 assert execution.status is ExecutionStatus.SUCCESS, f"{name} had succeeded"
 
 
