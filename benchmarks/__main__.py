@@ -19,6 +19,7 @@ from benchmarks import (
     bench_scan,
     bench_search,
     bench_startup,
+    bench_storage,
     bench_vectors,
     machine,
 )
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[Console, Options], None]] = {
     "commands": bench_commands.run,
     "vectors": bench_vectors.run,
     "memory": bench_memory.run,
+    "storage": bench_storage.run,
     "scan": bench_scan.run,
     "backup": bench_backup.run,
     "markdown": bench_markdown.run,
