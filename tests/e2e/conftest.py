@@ -17,6 +17,7 @@ from cloudops_ls.demo.estate import TYPES, fill
 from cloudops_ls.home import Home
 from cloudops_ls.storage.keys import KeyRing
 from tests.e2e.editor import Editor
+from tests.e2e.processes import gone, workers_of
 from tests.e2e.profiles import NEOVIM, VSCODE
 from tests.storage.samples import FAST_SCRYPT
 
@@ -85,9 +86,11 @@ def scanned(cloud: DemoCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, "-m", "cloudops_ls", "scan"],
         env=environment,
         check=True,
-        timeout=90,
+        timeout=180,
         capture_output=True,
     )
+    # Copies must not be made of files that the worker is still writing.
+    assert not asyncio.run(gone(set(workers_of(made)), 60))
     return root / "home"
 
 
