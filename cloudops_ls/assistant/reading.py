@@ -36,6 +36,7 @@ _COUNT: Final = re.compile(
     r"|(?<![\w.-])(?P<of>\d+)\s+(?:tasks?|instances?|nodes?|copies|replicas?|shards?)\b",
     re.IGNORECASE,
 )
+_EITHER: Final = re.compile(r"\d\s+or\s+\d|\d\s*-\s*\d", re.IGNORECASE)
 _NUMBERS: Final = {
     word: number
     for number, word in enumerate(
@@ -172,6 +173,8 @@ _FILLERS: Final = frozenset({"from", "of", "on", "the", "off", "in", "and", "to"
 def count(text: str) -> int | None:
     """Return the number that something is to be scaled to; None unless exactly one is named."""
     found: set[int] = set()
+    if _EITHER.search(text):
+        return None
     for match in _COUNT.finditer(text):
         number = (match["to"] or match["of"]).casefold()
         if number.isdecimal() and len(number) <= _MOST_DIGITS:
