@@ -291,18 +291,21 @@ class Scripted(Sequence):
 
 
 def test_a_swapped_write_order_turns_it_red(client: Any, tmp_path: Path) -> None:
-    reds = 0
-    for left in range(9):
+    red = False
+    # Where the bucket goes away: somewhere after the manifest.
+    for left in (4, 5, 3, 6, 2, 7, 1, 8, 0):
         sequence = Scripted(client, tmp_path, 100 + left)
         sequence.script = ("make", "cut off")
         sequence.left_at = left
         sequence.store.late = ("content", "index")
-        reds += play(sequence, 2, Tally("swapped"), until_red=True).red
-    assert reds, "manifests were written before what they need, and nobody noticed"
+        red = play(sequence, 2, Tally("swapped"), until_red=True).red
+        if red:
+            break
+    assert red, "manifests were written before what they need, and nobody noticed"
 
 
 def test_the_right_write_order_stays_green_at_the_same_points(client: Any, tmp_path: Path) -> None:
-    for left in range(0, 9, 1 if POINTS else 4):
+    for left in range(9) if POINTS else (4, 5):
         sequence = Scripted(client, tmp_path, 200 + left)
         sequence.script = ("make", "cut off")
         sequence.left_at = left

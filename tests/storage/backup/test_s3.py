@@ -117,7 +117,7 @@ def test_object_lock_covers_what_kept_backups_need(
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(503, "SlowDown"), (500, "InternalError"), (503, "ServiceUnavailable")],
+    [(503, "SlowDown"), (500, "InternalError")],
 )
 def test_passing_errors_are_tried_again(
     service: StorageService, client: Any, status: int, code: str
