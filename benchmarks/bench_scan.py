@@ -186,7 +186,7 @@ def _blocking(console: Console, options: Options, variables: dict[str, str]) -> 
             with Client(command, changed) as client:
                 client.initialize()
                 client.notify("initialized", {})
-                result = client.request(
+                result, _ = client.request(
                     "workspace/executeCommand",
                     {"command": "cloudops.triggerSync", "arguments": [{"kind": "full"}]},
                 )

@@ -45,8 +45,12 @@ class ScanSink(Protocol):
         complete: bool,
         error: str | None = None,
         outcome: ScopeOutcome | None = None,
+        resources: Sequence[Resource] = (),
     ) -> object:
-        """End the listing; only a complete one says that what it did not see is gone."""
+        """Store the last of a listing and end it.
+
+        Only a complete one says that what it did not see is gone.
+        """
         ...
 
 

@@ -228,6 +228,8 @@ class ScanRun:
         """List one scope into the sink; never raises."""
         started = time.monotonic()
         count = 0
+        # Written with the end where it is the last batch: most listings are one transaction.
+        held: list[Resource] = []
         outcome, error = ScopeOutcome.COMPLETE, None
         try:
             try:
@@ -237,7 +239,8 @@ class ScanRun:
                 context = replace(scope.place.context, now=self._clock())
                 place = replace(scope.place, context=context)
                 for resources in reader.stream(place, self._stop.is_set):
-                    self._write(scope, resources)
+                    self._write(scope, held)
+                    held = resources
                     count += len(resources)
             except (Stopped, _SinkFailed):
                 raise
@@ -251,10 +254,10 @@ class ScanRun:
                 outcome = ScopeOutcome.FAILED
                 error = f"Unexpected {type(failure).__name__} while listing: {scope.kind.title}"
                 log.error("%s, at %s", error, _origin(failure))
-            self._finish(scope, error, outcome)
+            self._finish(scope, error, outcome, held)
         except Stopped:
             outcome, error = ScopeOutcome.CANCELLED, CANCELLED
-            self._finish_quietly(scope)
+            self._finish_quietly(scope, held)
         except _SinkFailed as failure:
             outcome, error = ScopeOutcome.FAILED, "The estate could not be stored"
             self._fatal = self._fatal or failure.cause
@@ -272,7 +275,13 @@ class ScanRun:
                 self._sink.bulk_upsert(resources, generation=scope.generation)
             self._events.put(len(resources))
 
-    def _finish(self, scope: Scope, error: str | None, outcome: ScopeOutcome) -> None:
+    def _finish(
+        self,
+        scope: Scope,
+        error: str | None,
+        outcome: ScopeOutcome,
+        resources: list[Resource],
+    ) -> None:
         if scope.generation is not None:
             with self._sinking():
                 self._sink.finish_scope(
@@ -281,13 +290,16 @@ class ScanRun:
                     complete=error is None,
                     error=error,
                     outcome=outcome,
+                    resources=resources,
                 )
                 scope.finished = True
+            if resources:
+                self._events.put(len(resources))
 
-    def _finish_quietly(self, scope: Scope) -> None:
+    def _finish_quietly(self, scope: Scope, resources: list[Resource]) -> None:
         """Record a cancelled scope, unless the run has left it behind already."""
         try:
-            self._finish(scope, CANCELLED, ScopeOutcome.CANCELLED)
+            self._finish(scope, CANCELLED, ScopeOutcome.CANCELLED, resources)
         except Stopped:
             log.debug("a scope was left behind")
         except _SinkFailed as failure:

@@ -47,8 +47,8 @@ class Backend(Protocol):
         """Return ``connection`` set up for one consistent view, no transaction begun."""
         ...
 
-    def writing(self, connection: Connection) -> Connection:
-        """Return ``connection`` set up for changes, no transaction begun."""
+    def writing(self, connection: Connection, *, durable: bool) -> Connection:
+        """Return ``connection`` set up for changes as of `Database.write`, none begun."""
         ...
 
     def begun(self, connection: Connection) -> None:
@@ -146,10 +146,17 @@ class Database:
                 yield connection
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Give a connection whose changes are durable, all or none, when the block ends well."""
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+        """Give a connection whose changes are durable, all or none, when the block ends well.
+
+        Parameters
+        ----------
+        durable
+            False where a power cut, not a crash, may take the changes back as long as nothing
+            durable was written after them: it saves waiting for the disk.
+        """
         with self._translated(), self._engine.connect() as connection:
-            connection = self._backend.writing(connection)
+            connection = self._backend.writing(connection, durable=durable)
             with connection.begin():
                 self._backend.begun(connection)
                 yield connection

@@ -124,8 +124,11 @@ class EstateStorage:
         return bool(removed)
 
     def begin_scope(self, account_id: str, region: str, resource_type: str) -> int:
-        """Start listing one scope; return the generation to stamp its resources with."""
-        with self._database.write() as connection:
+        """Start listing one scope; return the generation to stamp its resources with.
+
+        A power cut may take it back, with everything that was to follow.
+        """
+        with self._database.write(durable=False) as connection:
             return sync.begin(self._database, connection, Scope(account_id, region, resource_type))
 
     def finish_scope(
@@ -138,6 +141,7 @@ class EstateStorage:
         complete: bool,
         error: str | None = None,
         outcome: ScopeOutcome | None = None,
+        resources: Sequence[Resource] = (),
     ) -> SweepResult:
         """End the listing of a scope.
 
@@ -152,23 +156,32 @@ class EstateStorage:
             Why it is incomplete, for the operator.
         outcome
             What kind of end that is; by default complete or failed.
+        resources
+            The last of what the listing found, written in the same transaction.
         """
         scope = Scope(account_id, region, resource_type)
         gone: list[str] = []
+        written: list[Resource] = []
         with self._database.write() as connection:
             if sync.current_generations(connection, [scope]).get(scope) != generation:
                 return SweepResult(seen=0, superseded=True)
+            if resources:
+                latest = list({resource.arn: resource for resource in resources}.values())
+                new, different, _ = write_resources(self._database, connection, latest, generation)
+                written = [*new, *different]
             if complete:
                 gone = sweep(self._database, connection, scope, generation)
-            revision = current_revision(connection) + 1
+            revision = current_revision(connection)
             if gone:
+                # What was written and what went are one change, with one revision.
+                revision += not written
                 advance_revision(self._database, connection, revision)
             seen = count_seen(connection, scope, generation)
             reason = None if complete else (error or "The listing did not reach its end.")
             ended = ScopeOutcome.COMPLETE if complete else (outcome or ScopeOutcome.FAILED)
             sync.finish(connection, scope, generation, seen=seen, error=reason, outcome=ended)
-        if gone and self._index is not None:
-            self._index.apply((), gone, revision)
+        if (gone or written) and self._index is not None:
+            self._index.apply(written, gone, revision)
         return SweepResult(seen=seen, removed=tuple(gone))
 
     # Reading

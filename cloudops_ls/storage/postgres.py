@@ -67,8 +67,11 @@ class PostgreSql:
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
 
-    def writing(self, connection: Connection) -> Connection:
-        """Return the connection set to see what was committed when the writers' lock was had."""
+    def writing(self, connection: Connection, *, durable: bool) -> Connection:
+        """Return the connection set to see what was committed when the writers' lock was had.
+
+        The server commits in groups; every transaction is durable.
+        """
         return connection.execution_options(
             isolation_level="READ COMMITTED", postgresql_readonly=False
         )

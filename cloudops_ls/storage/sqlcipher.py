@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 COPY_PREFIX = "cloudops.before-"
 """Names of the copies that are kept when a migration changes the tables."""
 _WRITE = "cloudops_write"
+_DURABLE = "cloudops_durable"
 _SPARE = 16 * 2**20
 
 
@@ -59,9 +60,9 @@ class SqlCipher:
         """Return the connection as it is: every transaction sees one state."""
         return connection
 
-    def writing(self, connection: Connection) -> Connection:
+    def writing(self, connection: Connection, *, durable: bool) -> Connection:
         """Return the connection, marked for BEGIN IMMEDIATE."""
-        return connection.execution_options(**{_WRITE: True})
+        return connection.execution_options(**{_WRITE: True, _DURABLE: durable})
 
     def begun(self, connection: Connection) -> None:
         """Do nothing: BEGIN IMMEDIATE was enough."""
@@ -243,7 +244,13 @@ def _engine(path: Path, key: DataKey) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get(_WRITE)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        options = connection.get_execution_options()
+        if not options.get(_WRITE):
+            connection.exec_driver_sql("BEGIN")
+            return
+        # Only outside of a transaction does SQLite take it; in WAL, NORMAL keeps the order.
+        level = "FULL" if options.get(_DURABLE, True) else "NORMAL"
+        connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine

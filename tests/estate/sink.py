@@ -51,7 +51,10 @@ class MemorySink:
         complete: bool,
         error: str | None = None,
         outcome: ScopeOutcome | None = None,
+        resources: Sequence[Resource] = (),
     ) -> None:
+        if resources:
+            self.bulk_upsert(resources, generation=generation)
         key = (account_id, region, resource_type)
         with self.lock:
             assert key not in self.finished, "a scope ends once"
