@@ -394,6 +394,9 @@ def test_a_server_that_must_not_be_used_is_not(home: Home) -> None:
         assert part.state is PartState.DEGRADED
         assert "because Qdrant's API key would be sent unencrypted" in part.detail
         assert part.fix == "Use https"
+    with _open(home, engine=Engine.SERVER) as service:
+        part = service.health().part("search")
+        assert "because no Qdrant server is set" in part.detail
 
 
 # Models

@@ -19,6 +19,7 @@ from cloudops_ls.storage.indexing.estate_source import EstateSource
 from cloudops_ls.storage.indexing.models import Choice, choose
 from cloudops_ls.storage.tables import MetaRow
 from cloudops_ls.storage.vectors.cache import keep_only
+from cloudops_ls.storage.vectors.engines import Engine
 from cloudops_ls.storage.vectors.sparse import load_encoder
 
 if TYPE_CHECKING:
@@ -224,6 +225,10 @@ class SearchIndex:
 
     def _find_server(self, settings: VectorSettings) -> QdrantServer | None:
         if settings.server is None:
+            if settings.engine is Engine.SERVER:
+                self._server_problem = CloudOpsError(
+                    "no Qdrant server is set", fix="Set cloudops.qdrant.url"
+                )
             return None
         from cloudops_ls.storage.vectors.server import QdrantServer
 

@@ -34,7 +34,7 @@ class Engine(StrEnum):
     """As ``auto``: it falls back too, because a search that is slow is better than none."""
     MEMORY = "memory"
     SERVER = "server"
-    """As ``auto``, with a note where no server is set."""
+    """As ``auto``; health says so where no server is set."""
 
 
 @dataclass(frozen=True, slots=True)
