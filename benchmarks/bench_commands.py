@@ -49,7 +49,7 @@ def run(console: Console, options: Options) -> None:
     checker = CommandChecker(parser, Classifier(), lambda _name: [])
 
     def check(text: str) -> Callable[[], object]:
-        return lambda: diagnose(lambda: checker.check(text, CONTEXT))
+        return lambda: diagnose(text, lambda each: checker.check(each, CONTEXT))
 
     load = _milliseconds(check(COMMANDS["a shell construct"]), 1)
     load += _milliseconds(check("aws sts get-caller-identity"), 1)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cloudops_ls.commands.errors import CommandError
 from cloudops_ls.commands.model import ProblemKind
+from cloudops_ls.commands.placeholders import placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,13 +44,38 @@ class Finding(BaseModel):
     """What to write instead."""
 
 
-def diagnose(check: Callable[[], CheckedCommand]) -> list[Finding]:
-    """Return what ``check`` finds; empty for a command with nothing to say about."""
+def diagnose(text: str, check: Callable[[str], CheckedCommand]) -> list[Finding]:
+    """Return what ``check`` finds; empty for a command with nothing to say about.
+
+    A placeholder for the output of an earlier step stands for a value that is not known yet:
+    nothing is said about it.
+
+    Parameters
+    ----------
+    text
+        The command.
+    check
+        Checks a text of the same length.
+    """
+    unknown = placeholders(text)
+    readable = text
+    for each in unknown:
+        readable = f"{readable[: each.start]}{'x' * len(each.text)}{readable[each.end :]}"
     try:
-        checked = check()
+        found = [_of_problem(problem) for problem in check(readable).problems]
     except CommandError as error:
-        return [_of_error(each) for each in (error, *error.more)]
-    return [_of_problem(problem) for problem in checked.problems]
+        found = [_of_error(each) for each in (error, *error.more)]
+    return [
+        finding
+        for finding in found
+        if not any(_overlap(finding, each.start, each.end) for each in unknown)
+    ]
+
+
+def _overlap(finding: Finding, start: int, end: int) -> bool:
+    if finding.start is None or finding.end is None:
+        return False
+    return finding.start < end and start < finding.end
 
 
 def _of_error(error: CommandError) -> Finding:

@@ -177,5 +177,5 @@ def translated(error: Exception, words: Sequence[str]) -> CommandError:
     return CommandError(
         ErrorKind.INVALID_VALUE,
         textwrap.shorten(text, _LONGEST_MESSAGE, placeholder=" …").rstrip("."),
-        word=index_of(words, option) if option else None,
+        word=index_of_value(words, option, None) if option else None,
     )

@@ -91,7 +91,9 @@ class CommandsPart:
         return [
             [
                 finding.model_dump(mode="json", exclude_none=True)
-                for finding in diagnose(partial(self._checked, str(text), context, identify=False))
+                for finding in diagnose(
+                    str(text), partial(self._checked, context=context, identify=False)
+                )
             ]
             for text in params["texts"]
         ]

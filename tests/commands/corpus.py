@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudops_ls.commands import awscli_bridge as cli
-from cloudops_ls.commands.command_tree import CommandTree, _operations_of
+from cloudops_ls.commands.command_tree import _operations_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from cloudops_ls.commands.command_tree import CommandTree
 
 _DEEPEST = 12
 # Required by the API, and given through arguments that the CLI does not mark as required.
@@ -43,8 +45,9 @@ class Sample:
 class Corpus:
     """All plain API operations of the installed CLI."""
 
-    def __init__(self) -> None:
-        self._tree = CommandTree()
+    def __init__(self, tree: CommandTree) -> None:
+        # The parser's own: loading every model twice would double the time.
+        self._tree = tree
 
     @property
     def services(self) -> list[str]:

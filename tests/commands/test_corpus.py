@@ -28,7 +28,7 @@ BROKEN_IN_THE_CLI = {"ec2 bundle-instance"}
 
 @pytest.mark.timeout(3600)
 def test_every_operation_reads_as_itself(parser: CommandParser, classifier: Classifier) -> None:
-    corpus = Corpus()
+    corpus = Corpus(parser._tree())
     services = corpus.services
     assert len(services) > 400
     if os.environ.get("CLOUDOPS_CORPUS") != "all":

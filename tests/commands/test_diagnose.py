@@ -43,7 +43,7 @@ def checker(parser: CommandParser, classifier: Classifier) -> CommandChecker:
 
 @pytest.fixture(scope="module")
 def found(checker: CommandChecker) -> Callable[[str], list[Finding]]:
-    return lambda text: diagnose(lambda: checker.check(text, CONTEXT))
+    return lambda text: diagnose(text, lambda each: checker.check(each, CONTEXT))
 
 
 def underlined(text: str, finding: Finding) -> str | None:
@@ -60,7 +60,7 @@ ERRORS = [
         "--db-instance-identifier",
     ),
     ("aws rds stop-db-instance", "missing-parameter", None, None),
-    ("aws ec2 describe-instances --max-items many", "invalid-value", "--max-items", None),
+    ("aws ec2 describe-instances --max-items many", "invalid-value", "many", None),
     (
         'aws ec2 describe-instances --filters \'[{"Name": "a", "Valuez": ["b"]}]\'',
         "invalid-value",
@@ -208,10 +208,22 @@ def test_what_is_doubtful_is_a_warning_at_its_place(
         # A qualifier is no name.
         "aws lambda get-function --function-name f:live",
         "aws ec2 describe-instances --filters Name=tag:Name,Values=nobody",
+        # What an earlier step will have printed is not known yet.
+        "aws rds stop-db-instance --db-instance-identifier {{1.DBInstances[0].Identifier}}",
+        "aws ec2 describe-instances --max-items '{{ 2.Count }}'",
     ],
 )
 def test_what_is_right_is_left_alone(found: Callable[[str], list[Finding]], text: str) -> None:
     assert found(text) == []
+
+
+def test_around_a_placeholder_everything_else_is_still_checked(
+    found: Callable[[str], list[Finding]],
+) -> None:
+    text = "aws rds stop-db-instnce --db-instance-identifier {{1.x}} | head"
+    assert [underlined(text, each) for each in found(text)] == ["|"]
+    text = "aws rds stop-db-instnce --db-instance-identifier {{1.x}}"
+    assert [underlined(text, each) for each in found(text)] == ["stop-db-instnce"]
 
 
 def test_several_wrong_values_are_all_named(found: Callable[[str], list[Finding]]) -> None:

@@ -194,8 +194,8 @@ def test_custom_s3_commands_and_waiters_are_known_by_name(parse: Any) -> None:
         ("aws rds stop-db-instance --cli-input-json '{}'", ErrorKind.MISSING_PARAMETER, None, "{}"),
         ("aws ec2 stop-instances --instance-ids", ErrorKind.INVALID_VALUE, None, "--instance-ids"),
         ("aws ec2 describe-instances --output yml", ErrorKind.INVALID_VALUE, None, "yml"),
-        ("aws ec2 describe-instances --max-items x", ErrorKind.INVALID_VALUE, None, "--max-items"),
-        ("aws ec2 describe-instances --query 'x['", ErrorKind.INVALID_VALUE, None, "--query"),
+        ("aws ec2 describe-instances --max-items x", ErrorKind.INVALID_VALUE, None, "x"),
+        ("aws ec2 describe-instances --query 'x['", ErrorKind.INVALID_VALUE, None, "x["),
         (
             'aws ec2 describe-instances --filters \'[{"Name": "a", "Valuez": ["b"]}]\'',
             ErrorKind.INVALID_VALUE,
