@@ -42,7 +42,6 @@ TEMPLATE = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
 CREATE = [
     "ec2 create-vpc --cidr-block 10.0.0.0/16",
     "ec2 create-volume --availability-zone us-west-2a --size 5",
-    "ec2 create-security-group --group-name web --description 'the web tier'",
     "ec2 create-key-pair --key-name k1",
     "s3 mb s3://acme-made-here",
     "s3api create-bucket --bucket acme-too "
@@ -82,16 +81,12 @@ USE = [
     "sns publish --topic-arn {topic} --message hello",
     'dynamodb put-item --table-name orders --item \'{{"id": {{"S": "1"}}}}\'',
     'dynamodb get-item --table-name orders --key \'{{"id": {{"S": "1"}}}}\'',
-    "iam tag-role --role-name app --tags Key=team,Value=core",
     "iam create-access-key --user-name deploy",
     "rds stop-db-instance --db-instance-identifier pg",
     "kms enable-key-rotation --key-id {key}",
     "secretsmanager get-secret-value --secret-id db",
     "ssm get-parameter --name /app/key --with-decryption",
     "logs put-retention-policy --log-group-name /app/web --retention-in-days 7",
-    "ecr describe-repositories",
-    "ecs describe-clusters --clusters main",
-    "cloudwatch describe-alarms --alarm-names cpu",
 ]
 DELETE = [
     "ec2 terminate-instances --instance-ids {instance}",
@@ -101,8 +96,6 @@ DELETE = [
     "dynamodb delete-table --table-name orders",
     "iam delete-role --role-name app",
     "logs delete-log-group --log-group-name /app/web",
-    "ecr delete-repository --repository-name app",
-    "events delete-rule --name nightly",
     "cloudwatch delete-alarms --alarm-names cpu",
 ]
 SECRET = {
