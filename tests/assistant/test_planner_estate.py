@@ -359,7 +359,7 @@ def test_a_question_about_an_action_is_answered_without_commands(
     assert "Nothing is planned" in text
 
 
-@pytest.mark.parametrize("kind", CATALOG, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", list(CATALOG), ids=lambda kind: kind.name)
 def test_every_type_is_listed_and_everything_declared_is_planned(
     assistant: BuiltinAssistant, kind: Any
 ) -> None:

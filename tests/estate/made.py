@@ -94,7 +94,9 @@ def vpc(w: Workshop) -> Made:
 
 @makes("subnet")
 def subnet(w: Workshop) -> Made:
-    one = w.ec2.create_subnet(VpcId=w.id_of("vpc"), CidrBlock="10.7.1.0/24")["Subnet"]
+    one = w.ec2.create_subnet(
+        VpcId=w.id_of("vpc"), CidrBlock="10.7.1.0/24", AvailabilityZone=f"{w.region}a"
+    )["Subnet"]
     return tagged(w, "subnet", one["SubnetId"], metadata={"vpc_id": w.id_of("vpc")})
 
 

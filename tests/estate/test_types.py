@@ -83,3 +83,25 @@ def test_what_was_made_is_listed_and_described(
     assert {name: live.metadata[name] for name in shared} == {
         name: found.metadata[name] for name in shared
     }
+
+
+def test_types_that_share_an_api_do_not_share_resources(
+    sessions: SessionFactory, workshop: Workshop
+) -> None:
+    """RDS lists Neptune's clusters too, and the tagging API whatever has tags."""
+    kinds = ["rds_cluster", "neptune_cluster", "docdb_cluster", "kms_key", "aws_resource"]
+    for name in ("rds_cluster", "neptune_cluster", "kms_key"):
+        workshop.one(name)
+    seen: list[tuple[str, str]] = []
+
+    class Sink(MemorySink):
+        def bulk_upsert(self, resources: Any, *, generation: int) -> None:
+            seen.extend((one.arn, one.resource_type) for one in resources)
+
+    report = Scanner(sessions, CATALOG, Sink()).scan(["main"], [REGION], kinds)
+
+    assert report.problems() == []
+    assert len({arn for arn, _ in seen}) == len(seen)
+    types = dict(seen)
+    for name in ("rds_cluster", "neptune_cluster", "kms_key"):
+        assert types[workshop.one(name).arn] == name
