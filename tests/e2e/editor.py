@@ -306,7 +306,7 @@ class Editor(LanguageClient):
     def logged(self) -> str:
         return "\n".join(message.message for message in self.log_messages)
 
-    async def until(self, condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    async def until(self, condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
         deadline = asyncio.get_running_loop().time() + seconds
         while not condition():
             assert asyncio.get_running_loop().time() < deadline, f"never: {what}\n{self.said()}"
