@@ -73,6 +73,11 @@ class EstateView:
         """The names as of the last sync."""
         return self.finder.index
 
+    @property
+    def can_identify(self) -> bool:
+        """Whether :meth:`identifier` answers at once."""
+        return self._identifier is not None and self._identified is self.finder
+
     async def identifier(self) -> Identifier:
         """Return what identifies resources in requests, over the names as of now.
 

@@ -38,9 +38,18 @@ async def inlay_hints(
     span = Span(start, min(document.offset(shown.end), start + _LONGEST))
     version = document.version
     hints = _states(session, document, span)
-    hints += await _understood(session, document, span)
+    if session.estate.can_identify:
+        hints += await _understood(session, document, span)
+    elif session.estate.names:
+        # At first it takes a while to read what refers to what; states need not wait for it.
+        session.spawn(_prepare(session))
     # The text may have moved on meanwhile; then the client asks again.
     return hints if document.version == version else []
+
+
+async def _prepare(session: Session) -> None:
+    await session.estate.identifier()
+    session.refresh_hints()
 
 
 async def _understood(
