@@ -132,4 +132,5 @@ def _fill(home: Home, count: int) -> None:
             storage.estate.put_account(
                 AccountRecord(account_id=account, alias=alias, profiles=(profile,))
             )
-    home.config.write_text("[worker]\nidle_seconds = 5\n")
+    # There is no AWS to ask: cards are from the store, as budgeted.
+    home.config.write_text("[worker]\nidle_seconds = 5\n\n[hover]\nlive = false\n")
