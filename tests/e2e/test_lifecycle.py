@@ -74,7 +74,7 @@ async def test_initialize_offers_what_there_is_and_an_orderly_end_is_0(
     assert offered.position_encoding == ("utf-8" if utf8 else "utf-16")
     assert offered.text_document_sync.change == types.TextDocumentSyncKind.Incremental
     assert offered.text_document_sync.open_close
-    assert offered.completion_provider.trigger_characters == ("@",)
+    assert offered.completion_provider.trigger_characters == ("@", ":")
     assert offered.completion_provider.resolve_provider
     assert offered.hover_provider
     assert offered.code_lens_provider.resolve_provider
