@@ -1,7 +1,7 @@
 """Every operation's smallest valid command is read as itself.
 
 ``CLOUDOPS_CORPUS=all`` reads all of them (about 19,000, some twenty minutes on one core); by
-default a few services do, always the largest and some by a seed that changes every day.
+default a few services do, always two well known ones and some by a seed that changes every day.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from cloudops_ls.commands.classify import Classifier
     from cloudops_ls.commands.parser import CommandParser
 
-ALWAYS = ("iam", "rds", "s3api")
-SOME = 10
+ALWAYS = ("rds", "s3api")
+SOME = 5
 # The CLI's own parser raises on these without options that the API does not require.
 BROKEN_IN_THE_CLI = {"ec2 bundle-instance"}
 
@@ -52,4 +52,4 @@ def test_every_operation_reads_as_itself(parser: CommandParser, classifier: Clas
             ]
             assert classifier.classify(command).calls == (f"{sample.service}:{sample.operation}",)
     assert wrong == []
-    assert count > 200
+    assert count > 200  # rds and s3api alone have more
