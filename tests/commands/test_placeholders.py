@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudops_ls.commands.placeholders import (
@@ -111,6 +111,7 @@ def test_a_value_that_could_be_more_than_one_is_refused(value: str) -> None:
         filled("aws x --id {{1.v}}", json.dumps({"v": value}))
 
 
+@settings(deadline=None)
 @given(value=st.text(max_size=30), before=st.sampled_from(["", "a", "k="]))
 def test_whatever_is_filled_in_stays_within_its_word(value: str, before: str) -> None:
     def value_of(_placeholder: Placeholder) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudops_ls.lsp.outputs import cut, language_of, smallest
 from cloudops_ls.runbook.text import Span, TextEdit, apply_edits
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="abc 123", max_size=5), max_size=50), st.integers(1, 60))
 def test_short_output_stays_and_long_output_keeps_both_ends(rows: list[str], lines: int) -> None:
     content = "\n".join(rows).rstrip("\n")
@@ -51,6 +52,7 @@ def test_json_is_marked_as_such(content: str, language: str) -> None:
 LINES = st.lists(st.sampled_from(["a", "b", "é😀", "", "```"]), max_size=6)
 
 
+@settings(deadline=None)
 @given(LINES, LINES, st.sampled_from(["\n", "\r\n"]))
 def test_an_edit_changes_only_what_is_different(
     before: list[str], after: list[str], newline: str
