@@ -11,7 +11,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from cloudops_ls.home import Home, make_private
+from cloudops_ls.home import Home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -180,9 +180,7 @@ def name_snapshots(home: Home) -> Snapshots | None:
     if record is None or database_url(home) is not None:
         return None
     for place in memory_backed(candidates()):
-        directory = place / home.runtime.name
-        make_private(directory)
-        return Snapshots(directory, record.key_id)
+        return Snapshots(place / home.runtime.name, record.key_id)
     return None
 
 

@@ -15,8 +15,9 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.estate.search.names import NameIndex
-from cloudops_ls.home import PRIVATE_FILE
+from cloudops_ls.home import PRIVATE_FILE, make_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +44,7 @@ class Snapshots:
     Parameters
     ----------
     directory
-        Private and in memory.
+        In memory; made private when the first snapshot is kept.
     store
         Tells the store from another one in the same home; part of a file's name.
     """
@@ -56,7 +57,7 @@ class Snapshots:
         try:
             with self._path.open("rb") as file:
                 head = json.loads(file.readline())
-                if head["format"] != FORMAT:
+                if head["format"] != FORMAT or not _mine(file.fileno()):
                     return None
                 texts = json.loads(file.read(head["texts"]))
                 arrays = []
@@ -83,6 +84,11 @@ class Snapshots:
             "arrays": [(each.typecode, each.itemsize * len(each)) for each in arrays],
         }
         directory = self._path.parent
+        try:
+            make_private(directory)
+        except CloudOpsError:
+            # Somebody else's, or there is no room.
+            return
         temporary = self._path.with_name(f".{secrets.token_hex(4)}{_SUFFIX}")
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
@@ -106,3 +112,11 @@ class Snapshots:
                 return found
         except (OSError, ValueError, KeyError):
             return None
+
+
+def _mine(descriptor: int) -> bool:
+    """Whether the file is this user's alone: in a shared place anybody may have put one there."""
+    status = os.fstat(descriptor)
+    return not hasattr(os, "getuid") or (
+        status.st_uid == os.getuid() and not status.st_mode & 0o077
+    )

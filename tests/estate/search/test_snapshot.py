@@ -73,6 +73,15 @@ def test_a_damaged_one_is_no_index(tmp_path: Path, keep: int) -> None:
     assert kept.load() is None
 
 
+def test_one_that_others_could_have_written_is_no_index(tmp_path: Path) -> None:
+    kept = Snapshots(tmp_path, "store")
+    kept.save(NameIndex.build([("n", "i", "a", "t", "1", "r", None)]), 1)
+    assert kept.load() is not None
+    (path,) = tmp_path.iterdir()
+    path.chmod(0o622)
+    assert kept.load() is None
+
+
 def test_the_next_process_builds_nothing_and_sees_what_has_changed(
     service: StorageService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +123,7 @@ def test_names_are_kept_in_memory_only_and_by_key(
     monkeypatch.setattr(directory, "memory_backed", lambda _: [tmp_path])
     kept = composition.name_snapshots(home)
     assert kept is not None
+    assert not (tmp_path / home.runtime.name).exists()
     kept.save(NameIndex.build([("n", "i", "a", "t", "1", "r", None)]), 1)
     (path,) = (tmp_path / home.runtime.name).iterdir()
     assert path.stat().st_mode & 0o777 == 0o600
