@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudops_ls.demo.cloud import PRODUCTION, STAGING, DemoCloud
 from cloudops_ls.storage.keys import KeyRing
 from cloudops_ls.storage.service import StorageService
+from tests.e2e.processes import gone, workers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +83,10 @@ async def test_a_code_is_asked_for_once_and_is_stored_nowhere(
     assert (await editor.run(buffer, "aws sts"))["status"] == "success"
     assert len(asked) == 2
     assert CODE not in editor.said() + editor.logged() + editor.progress() + buffer.text
+    # An open session is worth staying for, so the worker does not leave by itself.
+    (worker,) = workers_of(home)
+    os.kill(worker, signal.SIGTERM)
+    assert not await gone({worker}, 20)
     with StorageService.open(home, keys=KeyRing(home, environ=environment)) as store:
         for execution in store.executions.list():
             assert CODE not in execution.model_dump_json()
