@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _DEEPEST = 12
 # Required by the API, and given through arguments that the CLI does not mark as required.
 _BESIDES = {
+    "cloudfront create-distribution": "--origin-domain-name b.s3.amazonaws.com",
+    "cloudfront create-invalidation": "--paths /x",
     "iam enable-mfa-device": "--authentication-code1 111111 --authentication-code2 222222",
     "iam resync-mfa-device": "--authentication-code1 111111 --authentication-code2 222222",
     "lambda create-function": "--zip-file fileb://code.zip",

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 ALWAYS = ("rds", "s3api")
 SOME = 5
-# The CLI's own parser raises on these without options that the API does not require.
-BROKEN_IN_THE_CLI = {"ec2 bundle-instance"}
+# The CLI's own parser raises on the first without options that the API does not require; the second
+# needs a whole configuration.
+NOT_SMALL = {"ec2 bundle-instance", "cloudfront update-distribution"}
 
 
 @pytest.mark.timeout(3600)
@@ -37,7 +38,7 @@ def test_every_operation_reads_as_itself(parser: CommandParser, classifier: Clas
     wrong, count = [], 0
     for service in services:
         for sample in corpus.of_service(service):
-            if sample.command in BROKEN_IN_THE_CLI:
+            if sample.command in NOT_SMALL:
                 continue
             count += 1
             command = parser.parse(split(sample.text).argv)
