@@ -118,3 +118,21 @@ async function reason(): Promise<{ reason?: string }> {
   });
   return given === undefined || given.trim() === "" ? {} : { reason: given };
 }
+
+/** Parameters of `cloudops/input`: one line of text, such as the code of an MFA device. */
+export interface InputParams {
+  title: string;
+  prompt: string;
+  secret: boolean;
+}
+
+/** Asks for one line; null when the box was closed. Nothing of it is kept. */
+export async function askForInput(
+  params: InputParams,
+  expired: CancellationToken,
+): Promise<{ value: string } | null> {
+  const { title, prompt, secret } = params;
+  const options = { title, prompt, password: secret, ignoreFocusOut: true };
+  const value = await vscode.window.showInputBox(options, expired);
+  return value === undefined ? null : { value };
+}

@@ -6,7 +6,7 @@ import {
   type LanguageClientOptions,
   type Middleware,
 } from "vscode-languageclient/node";
-import { confirmCommand, confirmMessage } from "./confirmation";
+import { askForInput, confirmCommand, confirmMessage } from "./confirmation";
 import { findExecutable } from "./executable";
 import { CancellableProgress } from "./progress";
 
@@ -91,7 +91,7 @@ export class Server implements vscode.Disposable {
         pattern: "**/*.cloudops.md",
       })),
       outputChannel: this.output,
-      initializationOptions: { client: { confirm: true } },
+      initializationOptions: { client: { confirm: true, input: true } },
       middleware: {
         handleWorkDoneProgress: progress.handle,
         executeCommand,
@@ -111,6 +111,7 @@ export class Server implements vscode.Disposable {
     progress.connect(started);
     started.onRequest("window/showMessageRequest", confirmMessage);
     started.onRequest("cloudops/confirm", confirmCommand);
+    started.onRequest("cloudops/input", askForInput);
     started.onDidChangeState(() => {
       // Views say that there is nothing only when there is a server to know it.
       const running = started.isRunning();
