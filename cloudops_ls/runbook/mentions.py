@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # A name may hold spaces and punctuation, but begins and ends with one of these words.
-_WORD = re.compile(r"[\w-]+")
+WORD = re.compile(r"[\w-]+")
 _ARN = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[^\s()\[\]<>`\"']+")
 _LINK = re.compile(r"\[((?:\\.|[^\\\[\]])*)\]\(<?(arn:[^\s()<>]+)>?\)")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
@@ -28,6 +28,13 @@ class Names(Protocol):
 
     def canonical(self, token: str) -> bool:
         """Whether `token` is the name, the id or the ARN of a known resource."""
+        ...
+
+    def most_words(self, first: str) -> int:
+        """Return the number of words of the longest known name that begins with word `first`.
+
+        0 when none does. Words are runs of letters, digits, ``_`` and ``-``.
+        """
         ...
 
 
@@ -69,7 +76,7 @@ def find_mentions(text: str, names: Names, span: Span | None = None) -> list[Men
 
 
 def _plain(text: str, names: Names, start: int, end: int) -> Iterator[Mention]:
-    words = list(_WORD.finditer(text, start, end))
+    words = list(WORD.finditer(text, start, end))
     number = 0
     while number < len(words):
         stop = _known_arn(text, names, words[number].start(), end)
@@ -102,7 +109,8 @@ def _longest(
 ) -> int | None:
     """Return where the longest known name that starts with word `first` ends."""
     start = words[first].start()
-    for last in reversed(words[first : first + _MOST_WORDS]):
+    most = min(names.most_words(words[first][0]), _MOST_WORDS)
+    for last in reversed(words[first : first + most]):
         stop = last.end()
         if stop - start > _MOST_CHARACTERS or "\n" in text[start:stop]:
             continue

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from cloudops_ls.runbook.mentions import find_mentions
+from cloudops_ls.runbook.mentions import WORD, find_mentions
 from cloudops_ls.runbook.text import Span
 
 from .strategies import markdown
@@ -14,6 +14,9 @@ ARN = "arn:aws:ec2:us-west-2:123456789012:instance/i-0abc"
 class Known(set[str]):
     def canonical(self, token: str) -> bool:
         return token in self
+
+    def most_words(self, first: str) -> int:
+        return max((len(WORD.findall(name)) for name in self if name.startswith(first)), default=0)
 
 
 NAMES = Known(

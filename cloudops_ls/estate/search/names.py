@@ -24,6 +24,7 @@ from cloudops_ls.estate.search.key_order import (
     KeyOrder,
 )
 from cloudops_ls.estate.search.tag_sets import TagSets
+from cloudops_ls.runbook.mentions import WORD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -105,6 +106,8 @@ class NameIndex:
         # Texts in lower case, two per resource: name at 2n, identifier at 2n + 1.
         self.folded: list[str] = []
         self._known: frozenset[str] = frozenset()
+        self._longer: dict[str, int] = {}
+        """Words of the longest name by its first word, for names of more than one."""
         self.text_of = _texts(self.folded)
         self.whole = KeyOrder({}, self.text_of, self.place_numbers, 0)
         self.parts = KeyOrder({}, self.text_of, self.place_numbers, 0)
@@ -131,7 +134,7 @@ class NameIndex:
         places = len(index.places)
         index.whole = KeyOrder(whole, index.text_of, index.place_numbers, places)
         index.parts = KeyOrder(parts, index.text_of, index.place_numbers, places)
-        index._known = frozenset(index.folded)
+        index._know()
         return index.with_details(())
 
     @classmethod
@@ -179,7 +182,7 @@ class NameIndex:
         index.parts = KeyOrder.of(
             next(columns), [next(columns) for _ in range(groups)], index.text_of
         )
-        index._known = frozenset(index.folded)
+        index._know()
         return index.with_details(())
 
     def columns(self) -> tuple[list[list[Any]], list[array[int]]]:
@@ -294,6 +297,20 @@ class NameIndex:
     def __contains__(self, token: object) -> bool:
         # Asked for every word of a hovered line: a lookup, not a search.
         return isinstance(token, str) and (token in self._by_arn or token.lower() in self._known)
+
+    def _know(self) -> None:
+        """Prepare for being asked about every word of a text."""
+        self._known = frozenset(self.folded)
+        for text in self._known:
+            first = WORD.match(text)
+            if first is not None and first.end() < len(text):
+                words = len(WORD.findall(text))
+                self._longer[first[0]] = max(self._longer.get(first[0], 0), words)
+
+    def most_words(self, first: str) -> int:
+        """Return the number of words of the longest name that begins with word ``first``."""
+        folded = first.lower()
+        return self._longer.get(folded) or (1 if folded in self._known else 0)
 
     def canonical(self, token: str) -> bool:
         """Tell whether ``token`` is the whole name, identifier or ARN of a resource.

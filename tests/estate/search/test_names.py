@@ -161,3 +161,13 @@ def test_an_update_changes_states_and_hides_what_is_gone() -> None:
     assert [entry.state for entry in index.find("db")] == ["stopped"]
     assert len(index) == 3
     assert len(later.updated({first: "running"}).find("web")) == 2
+
+
+def test_the_words_of_the_longest_name_are_known_by_its_first() -> None:
+    names = ("web", "web server", "Web server of shop", "db.main-1", "/aws/lambda/x", "solo")
+    index = NameIndex.build(
+        (name, f"id-{number}", f"arn:{number}", "t", "1", "r", None)
+        for number, name in enumerate(names)
+    )
+    found = {word: index.most_words(word) for word in ("WEB", "db", "aws", "solo", "id-0", "none")}
+    assert found == {"WEB": 4, "db": 2, "aws": 0, "solo": 1, "id-0": 1, "none": 0}
