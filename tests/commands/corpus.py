@@ -108,7 +108,9 @@ def _value(shape: Any, depth: int) -> Any:
         names = list(shape.required_members)
         if getattr(shape, "is_tagged_union", False) and not names:
             names = list(shape.members)[:1]
-        return {name: _value(shape.members[name], depth + 1) for name in names}
+        # Some models require members that they do not define.
+        known = (name for name in names if name in shape.members)
+        return {name: _value(shape.members[name], depth + 1) for name in known}
     if kind == "list":
         # Recursive shapes end here; the shortest list that is allowed is long enough.
         count = max(int(shape.metadata.get("min", 1)), 1) if depth < _DEEPEST else 0

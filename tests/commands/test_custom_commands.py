@@ -134,7 +134,8 @@ def test_what_shows_secrets_says_so(classifier: Classifier) -> None:
             [("t", "read"), ("o", "write")],
         ),
         ("aws emr terminate-clusters --cluster-ids j-1 j-2", "destructive", False, []),
-        ("aws emr describe-cluster --cluster-id j-1", "read", False, []),
+        # Its answer holds the KDC administrator's password.
+        ("aws emr describe-cluster --cluster-id j-1", "read", True, []),
         (
             "aws deploy push --application-name a --s3-location s3://b/k",
             "write",
