@@ -197,6 +197,9 @@ async def test_actions_and_lenses(editor: Editor) -> None:
     actions = await editor.actions(buffer, buffer.at("rds describe"))
     copy = actions.pop("Copy command")
     del actions["Ask CloudOps"]
+    # Two commands in one fence are a plan as well.
+    for title in ("Run all 2 steps, one by one", "Review all 2 steps and approve them once"):
+        assert actions.pop(title).command == "cloudops.runPlan"
     ((title, run),) = actions.items()
     assert title.startswith("Run: aws rds describe-db-instances --db-instance-identifier")
     assert run.command == "cloudops.executeCommand"
@@ -204,7 +207,10 @@ async def test_actions_and_lenses(editor: Editor) -> None:
     assert await editor.execute(copy.command, *copy.arguments) == {"text": text}
     assert editor.said() == text
 
-    lenses = await editor.lenses(buffer)
+    found = await editor.lenses(buffer)
+    lenses = [lens for lens in found if lens.command.command == "cloudops.executeCommand"]
+    (plan,) = (lens for lens in found if lens not in lenses)
+    assert plan.command.title == "▶▶ Run all 2 steps"
     titles = {
         buffer.text[buffer.offset(lens.range.start) :].partition("\n")[0]: lens.command.title
         for lens in lenses

@@ -7,8 +7,7 @@ import copy
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import event
-from sqlalchemy.pool import Pool
+from sqlalchemy import Engine, event
 
 from cloudops_ls.storage.service import StorageService
 from tests.storage.samples import ring
@@ -121,6 +120,10 @@ def _difference(found: Any, expected: Any) -> str:
 
 
 def _never_sync() -> None:
-    @event.listens_for(Pool, "checkout")
-    def off(connection: Any, _record: object, _proxy: object) -> None:
-        connection.execute("PRAGMA synchronous = OFF")
+    @event.listens_for(Engine, "before_cursor_execute", retval=True)
+    def off(
+        _connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any
+    ) -> tuple[str, Any]:
+        if statement.startswith("PRAGMA synchronous"):
+            return "PRAGMA synchronous = OFF", parameters
+        return statement, parameters
