@@ -71,6 +71,24 @@ async def _session(editor: Any) -> None:
     assert hits
 
 
+def _vectors(store: StorageService) -> list[bytes]:
+    with store._database.read() as connection:
+        return list(connection.exec_driver_sql("SELECT vector FROM vectors").scalars())
+
+
+async def _embedded(home: Home, environment: dict[str, str]) -> None:
+    """Wait until there are vectors to be looked for; they are made in the background."""
+
+    def some() -> bool:
+        with StorageService.open(home, keys=KeyRing(home, environ=environment)) as store:
+            return len(_vectors(store)) > 10
+
+    async with asyncio.timeout(120):
+        # Nothing reports to this process when the worker has stored some.
+        while not await asyncio.to_thread(some):  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+
+
 @needs_proc
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("end", ["cleanly", "by kill -9"])
@@ -89,6 +107,7 @@ async def test_no_file_holds_what_was_planted(
     _plant(home, environment, cloud)
     editor = await open_editor(environment)
     await _session(editor)
+    await _embedded(home, environment)
     (worker,) = workers_of(home)
     memory = shared_memory_of(worker)
     assert memory, "the search index was not where it was looked for"
@@ -114,8 +133,7 @@ async def test_no_file_holds_what_was_planted(
     assert home.log.stat().st_mode & 0o777 == 0o600
 
     with StorageService.open(home, keys=KeyRing(home, environ=environment)) as store:
-        with store._database.read() as connection:
-            vectors = connection.exec_driver_sql("SELECT vector FROM vectors").scalars().all()
+        vectors = _vectors(store)
         # Nothing of it was lost.
         assert len(store.executions.list()) == 1
         assert len(store.chat.get_all_contexts()) == 1
