@@ -56,8 +56,8 @@ async def test_an_ambiguous_name_is_asked_back_and_the_answer_goes_on(editor: Ed
     assert "> 1. " in buffer.text and "> 2. " in buffer.text
     assert "```aws" not in buffer.text
 
-    editor.type(buffer, len(buffer.text), "\n2\n")
-    assert (await editor.ask(buffer, "2\n"))["kind"] in {"commands", "information"}
+    editor.type(buffer, len(buffer.text), "\nnumber 2\n")
+    assert (await editor.ask(buffer, "number 2"))["kind"] in {"commands", "information"}
     assert buffer.text.count("**CloudOps:**") == 2
 
 
