@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, TypeVar
 
 from qdrant_client import models
@@ -33,7 +34,7 @@ BATCH = 200
 """Points per request."""
 
 
-class ClientIndex:
+class ClientIndex(ABC):
     """What the engines that are spoken to through qdrant-client have in common.
 
     Parameters
@@ -158,9 +159,9 @@ class ClientIndex:
             self._closed = True
             self._client.close()
 
+    @abstractmethod
     def _call(self, request: Callable[[], T]) -> T:
         """Make a request; each engine has its own ways of failing."""
-        raise NotImplementedError
 
     def _require_open(self) -> None:
         if self._closed:
