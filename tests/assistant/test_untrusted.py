@@ -111,4 +111,5 @@ def test_a_long_hostile_text_takes_no_noticeable_time() -> None:
     for piece in ("`<b>", "![", "<", "\x1b", "\x1b]", "\\", "[[![", "``` <!--\n", "> "):
         harmless((piece * 131_072)[:131_072] + "<b>")
         harmless((piece * 32_000)[:32_000] + "<b>")
-    assert time.perf_counter() - started < 20
+    # A rule that backtracks takes hours; a measured run without tracing takes seconds.
+    assert time.perf_counter() - started < 120
