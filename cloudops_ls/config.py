@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _CLIENT_ONLY = frozenset({"client", "server", "trace"})
 """Sections under ``cloudops`` that are about the editor."""
 
+REGION_PATTERN = r"^[a-z]{2}(-[a-z]+)+-\d$"
+"""The form of a region's name."""
+
 
 class AssistantKind(StrEnum):
     """Which assistant answers."""
@@ -215,7 +218,7 @@ class Settings(_Section):
 
     profile: str | None = Field(default=None, min_length=1)
     """AWS profile of runbooks that name none; else ``AWS_PROFILE``, else ``default``."""
-    region: str | None = Field(default=None, pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    region: str | None = Field(default=None, pattern=REGION_PATTERN)
     """AWS region of runbooks that name none; else the profile's."""
     assistant: AssistantSettings = AssistantSettings()
     commands: CommandSettings = CommandSettings()

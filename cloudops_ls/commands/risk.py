@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from cloudops_ls.commands.model import AccessLevel, CommandContext, FileUse, Risk, RiskLevel
@@ -17,6 +18,9 @@ MANY = 5
 """From this number of resources on, a change is of high risk."""
 
 _LEVELS = (RiskLevel.LOW, RiskLevel.MEDIUM, RiskLevel.HIGH)
+_WORD = re.compile(r"[a-z]+")
+_PRODUCTION_WORDS = frozenset({"prod", "production", "prd", "live"})
+_NOT_QUITE = frozenset({"non", "not", "pre"})
 _STAGE_TAGS = frozenset({"env", "environment", "stage"})
 _PROTECTIONS = ("deletion_protection", "termination_protection", "disable_api_termination")
 _ACCESS = {
@@ -73,6 +77,15 @@ def production_tag(resource: Resource) -> str | None:
         if key.casefold() in _STAGE_TAGS and value.casefold().startswith("prod"):
             return f"{key}={value}"
     return None
+
+
+def production_name(name: str) -> bool:
+    """Return whether an account's alias, or a profile's name, says that it is production."""
+    words = _WORD.findall(name.casefold())
+    return any(
+        word in _PRODUCTION_WORDS and before not in _NOT_QUITE
+        for before, word in zip(["", *words], words, strict=False)
+    )
 
 
 def _of_change(

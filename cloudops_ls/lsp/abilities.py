@@ -19,10 +19,13 @@ class ClientAbilities:
         It answers ``cloudops/confirm``: a modal question with a typed name and a reason.
     input
         It answers ``cloudops/input``: one line of text, hidden where it is secret.
+    trusted
+        Its user trusts what is in the folder; else nothing is sent, run, or asked of AWS for it.
     """
 
     confirm: bool = False
     input: bool = False
+    trusted: bool = True
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
@@ -32,4 +35,5 @@ class ClientAbilities:
         return cls(
             confirm=section.get("confirm") is True,
             input=section.get("input") is True,
+            trusted=section.get("trusted") is not False,
         )

@@ -1,4 +1,4 @@
-"""``cloudops.readCredentials`` and ``.selectProfile``, and warnings before credentials end."""
+"""``cloudops.readCredentials``, ``.selectProfile`` and ``.signOut``; warnings before an end."""
 
 from __future__ import annotations
 
@@ -24,10 +24,19 @@ GO_ON = "Go on without"
 async def read_credentials(session: Session) -> dict[str, Any]:
     """Return the profiles with their accounts and states, what is damaged, and which is selected.
 
-    No credential is in the answer.
+    Also which ones a scan covers, as the settings say: ``["*"]`` for all. No credential is in the
+    answer.
     """
     found: dict[str, Any] = await session.worker.request(wire.PROFILES)
-    return {**found, "selected": session.default_profile}
+    selected = session.default_profile
+    scanned = list(session.settings.estate.profiles) or [selected]
+    return {**found, "selected": selected, "scanned": scanned}
+
+
+async def sign_out(session: Session) -> dict[str, Any]:
+    """Forget the sessions that codes opened; a sign-in of the browser is the AWS CLI's too."""
+    await session.worker.request(wire.SIGN_OUT)
+    return {"status": "signed out"}
 
 
 async def select_profile(session: Session, wanted: SelectProfile) -> dict[str, Any]:

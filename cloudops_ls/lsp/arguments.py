@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cloudops_ls.assistant.transcript import TranscriptFormat
+from cloudops_ls.config import REGION_PATTERN
 from cloudops_ls.errors import CloudOpsError
 
 if TYPE_CHECKING:
@@ -93,6 +94,20 @@ class SelectProfile(_Arguments):
     """The profile of runbooks that name none."""
 
     profile: str = Field(min_length=1)
+
+
+class RunbookContext(_Arguments):
+    """A runbook to tell about; what counts without any when left out."""
+
+    uri: str | None = None
+
+
+class SetRunbookContext(_Arguments):
+    """What the front matter of an open runbook shall name."""
+
+    uri: str
+    profile: str | None = Field(default=None, min_length=1, max_length=256)
+    region: str | None = Field(default=None, pattern=REGION_PATTERN)
 
 
 class SearchResources(_Arguments):

@@ -1,4 +1,4 @@
-"""Commands of the accounts: list, select."""
+"""Commands of the accounts: list, select, sign out."""
 
 from __future__ import annotations
 
@@ -26,5 +26,11 @@ def register(command: Register, session: Session) -> None:
         wanted = given.read(given.SelectProfile, command_ids.SELECT_PROFILE, arguments)
         return await select_profile(session, wanted)
 
+    async def sign_out(*_arguments: Any) -> Any:
+        from cloudops_ls.lsp.accounts import sign_out
+
+        return await sign_out(session)
+
     command(command_ids.READ_CREDENTIALS, read_credentials)
     command(command_ids.SELECT_PROFILE, select_profile)
+    command(command_ids.SIGN_OUT, sign_out)
