@@ -254,7 +254,9 @@ def worker_service(
     parser = CommandParser(version2=lambda: cli is not None and cli.version2)
     checker = CommandChecker(parser, Classifier(), storage.estate.find, doubts, cli)
     index = IndexPart(storage, notify, wanted_model=lambda: load_settings(home)[0].search.model)
-    names = CurrentNames(Vocabulary(catalog, accounts=storage.estate.accounts))
+    names = CurrentNames(
+        Vocabulary(catalog, accounts=storage.estate.accounts), name_snapshots(home)
+    )
     service = WorkerService(
         storage,
         [

@@ -197,10 +197,16 @@ class EstateStorage:
         return self._search.search(query, filters or ResourceFilter(), limit)
 
     def similar(
-        self, query: str, filters: ResourceFilter | None = None, limit: int = 20
+        self, query: str, among: Collection[str] | None = None, limit: int = 20
     ) -> list[SearchHit]:
-        """Return what `search` finds by likeness alone, whatever things are called."""
-        return self._search.similar(query, filters or ResourceFilter(), limit)
+        """Return what `search` finds by likeness alone, whatever things are called.
+
+        Parameters
+        ----------
+        among
+            The ARNs of the resources that count; all by default.
+        """
+        return self._search.similar(query, among, limit)
 
     def load(self, arns: Iterable[str]) -> list[Resource]:
         """Return those of ``arns`` that exist, in the order given."""

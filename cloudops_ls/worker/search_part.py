@@ -39,6 +39,8 @@ class SearchPart:
 
     def __init__(self, storage: StorageService, names: CurrentNames, index: IndexPart) -> None:
         self._index = index
+        self._estate = storage.estate
+        self._names = names
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="names")
         self._search = EstateSearch(storage.estate, names, self._reading)
         self.methods: Mapping[str, Callable[[dict[str, Any]], Any]] = {wire.SEARCH: self.search}
@@ -49,7 +51,9 @@ class SearchPart:
         return False
 
     def start(self) -> None:
-        """Do nothing: names are read with the first search."""
+        """Read the names, which may take seconds, before somebody waits for them."""
+        # Should it fail, the first search tries again and says why.
+        self._reading.submit(self._names.catch_up, self._estate)
 
     def abandon(self) -> None:
         """Do nothing: a search ends by itself."""

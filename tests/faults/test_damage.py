@@ -101,7 +101,9 @@ def test_every_damage_is_named_or_harmless(
 def test_the_log_s_loss_is_named_with_a_way_on(stores: tuple[Home, Home]) -> None:
     mine, _ = stores
     log = mine.data / "cloudops.db-wal"
-    log.write_bytes(log.read_bytes()[:-5000])
+    # Half of it: its end may be of a step that was under way.
+    content = log.read_bytes()
+    log.write_bytes(content[: len(content) // 2])
     before = {path.name: path.read_bytes() for path in mine.data.iterdir() if path.is_file()}
     with pytest.raises(CloudOpsError, match=r"pages that were committed last are lost") as raised:
         StorageService.open(mine, keys=ring(mine))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cloudops_ls.storage import search
 from cloudops_ls.storage.health import PartState
 from cloudops_ls.storage.indexing.settings import ServerSettings, VectorSettings
 from cloudops_ls.storage.records import Match, Message, ResourceFilter, Role
@@ -76,6 +77,32 @@ def opened(request: pytest.FixtureRequest, home: Home) -> Iterator[Callable[[], 
             return service
 
         yield again
+
+
+# The estate
+
+
+@pytest.mark.parametrize("few", [search.FEW, 0])
+def test_likeness_among_some_resources_misses_none_of_them(
+    opened: Callable[[], StorageService], few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "FEW", few)
+    service = opened()
+    # All are equally alike: whoever asks for a few of them gets the first.
+    made = [resource(f"db-{i:03d}") for i in range(200)]
+    service.estate.bulk_upsert(made)
+    wanted = {each.arn for each in made[190:]}
+
+    def among() -> set[str]:
+        hits = service.estate.similar("postgres database", wanted, limit=10)
+        return {hit.resource.arn for hit in hits}
+
+    # By words in the database, then by the index.
+    assert among() == wanted
+    assert _index(service).rebuild()
+    assert among() == wanted
+    assert len(service.estate.similar("postgres", wanted, limit=3)) == 3
+    assert service.estate.similar("postgres", set()) == []
 
 
 # Chat

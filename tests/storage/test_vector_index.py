@@ -89,9 +89,11 @@ def _point(key: str, text: str, dense: list[float] | None = None, **payload: obj
     return VectorPoint(key, _bm25.document(text), dense, payload)
 
 
-def _keys(index: VectorIndex, text: str | None = None, dense=None, *conditions, limit=10):
+def _keys(
+    index: VectorIndex, text: str | None = None, dense=None, *conditions, keys=None, limit=10
+):
     sparse = _bm25.query(text) if text else None
-    hits = index.query(sparse=sparse, dense=dense, conditions=conditions, limit=limit)
+    hits = index.query(sparse=sparse, dense=dense, conditions=conditions, keys=keys, limit=limit)
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     return [hit.key for hit in hits]
 
@@ -147,6 +149,23 @@ def test_conditions_hold_for_every_kind_of_query(index: VectorIndex, dense) -> N
     assert set(_keys(index, "thing", dense, production)) == {"1", "2"}
     assert _keys(index, "thing", dense, production, a) == ["1"]
     assert _keys(index, "thing", dense, Condition("tags", ("env=dev",))) == []
+
+
+@pytest.mark.parametrize("dense", [None, [1.0, 0.0, 0.0]])
+def test_only_the_points_that_are_named_count(index: VectorIndex, dense) -> None:
+    index.upsert(
+        [
+            _point(f"{i}", "thing", [1.0, 0.1 * i, 0.0], color="red" if i % 2 else "blue")
+            for i in range(9)
+        ]
+    )
+    index.upsert([_point("3", "thing", [1.0, 0.0, 0.0], color="red")])
+    index.delete(["5"])
+    named = ["3", "5", "8", "never"]
+    assert set(_keys(index, "thing", dense, keys=named)) == {"3", "8"}
+    assert _keys(index, "thing", dense, Condition("color", ("red",)), keys=named) == ["3"]
+    assert _keys(index, "thing", dense, keys=["never"]) == []
+    assert _keys(index, "thing", dense, keys=()) == []
 
 
 def test_an_upsert_replaces_words_meaning_and_payload(index: VectorIndex) -> None:

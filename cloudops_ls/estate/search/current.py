@@ -56,6 +56,10 @@ class CurrentNames:
         """Whether the estate was read at all."""
         return self._generation >= 0
 
+    def current(self, estate: EstateStorage) -> bool:
+        """Whether :meth:`catch_up` would change nothing. Blocking, for well under a millisecond."""
+        return self.loaded and estate.generation() == self._generation
+
     def lost(self, arns: Iterable[str]) -> None:
         """Take note of resources that were deleted from the store.
 

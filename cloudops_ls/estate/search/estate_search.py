@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from concurrent.futures import Executor, wait
+from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cloudops_ls.estate.search.finder import Finder, Hit, Quality, Where
-from cloudops_ls.storage.records import Match, ResourceFilter, SearchHit
+from cloudops_ls.storage.records import Match, SearchHit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from cloudops_ls.estate.search.current import CurrentNames
+    from cloudops_ls.estate.search.names import NameIndex
     from cloudops_ls.estate.search.query import Filter, SearchQuery
     from cloudops_ls.estate.search.selection import Selection
     from cloudops_ls.storage.estate import EstateStorage
 
 _PATIENCE: Final = 0.3
 """Seconds a search waits for newer names; then the ones it has must do."""
-_BEYOND: Final = 4
-"""How many times more similar resources are asked for where filters may take some away."""
 _HOW: Final = {
     Quality.EXACT: (Match.EXACT, 1.0),
     Quality.PREFIX: (Match.PREFIX, 0.9),
@@ -71,12 +72,15 @@ class EstateSearch:
         hits = self._stored(found.hits)
         if query.text and len(hits) < limit and not found.unmatched:
             selection = finder.select(query.filters) if query.filters else None
-            for hit in self._similar(query.text, finder, selection, limit):
+            among = None if selection is None else _Selected(finder.index, selection)
+            for hit in self._estate.similar(query.text, among, limit):
                 hits.setdefault(hit.resource.arn, hit)
         return Results(list(hits.values())[:limit], found.unmatched)
 
     def finder(self) -> Finder:
         """Return the search by names, as new as can be had without waiting long."""
+        if self._names.current(self._estate):
+            return self._names.finder
         reading = self._executor.submit(self._names.catch_up, self._estate)
         if not self._names.loaded or not wait([reading], timeout=_PATIENCE).not_done:
             reading.result()
@@ -96,31 +100,21 @@ class EstateSearch:
                 found[resource.arn] = SearchHit(resource=resource, score=score, how=how)
         return found
 
-    def _similar(
-        self, text: str, finder: Finder, selection: Selection | None, limit: int
-    ) -> Iterable[SearchHit]:
-        if selection is None:
-            return self._estate.similar(text, limit=limit)
-        index = finder.index
-        similar = self._estate.similar(text, _columns(finder, selection), limit * _BEYOND)
-        numbered = ((hit, index.number_of(hit.resource.arn)) for hit in similar)
-        return (hit for hit, number in numbered if number is not None and selection.mask[number])
 
+class _Selected(Collection[str]):
+    """The ARNs of the resources that pass some filters."""
 
-def _columns(finder: Finder, selection: Selection) -> ResourceFilter:
-    """Return what the selected resources have in common, as far as an index can check it."""
-    index = finder.index
-    places = {index.places[number] for number in _distinct(index.place_numbers, selection)}
-    types = {index.types.texts[number] for number in _distinct(index.type_numbers, selection)}
-    states = {index.states.texts[number] for number in _distinct(index.state_numbers, selection)}
-    return ResourceFilter(
-        accounts=tuple({account for account, _ in places}),
-        regions=tuple({region for _, region in places}),
-        types=tuple(text for text in types if text is not None),
-        # No state cannot be asked for.
-        states=() if None in states else tuple(text for text in states if text is not None),
-    )
+    def __init__(self, index: NameIndex, selection: Selection) -> None:
+        self._index = index
+        self._mask = selection.mask
+        self._count = selection.count
 
+    def __len__(self) -> int:
+        return self._count
 
-def _distinct(column: Sequence[int], selection: Selection) -> set[int]:
-    return {column[number] for number in selection}
+    def __iter__(self) -> Iterator[str]:
+        return compress(self._index.arns, self._mask)
+
+    def __contains__(self, arn: object) -> bool:
+        number = self._index.number_of(arn) if isinstance(arn, str) else None
+        return number is not None and bool(self._mask[number])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fnmatch import translate
+from functools import cache
 from itertools import compress
 from typing import TYPE_CHECKING
 
@@ -151,14 +152,13 @@ def _same(word: str, present: Iterable[str]) -> frozenset[str]:
 def _tagged(index: NameIndex, one: Filter) -> frozenset[int]:
     key = _pattern(one.tag or "*")
     values = [_pattern(value) for value in one.values]
-    return frozenset(
-        which
-        for which, pairs in index.tags.combinations()
-        if any(
-            key(name) and (not values or any(value(text) for value in values))
-            for name, text in pairs
-        )
-    )
+
+    @cache
+    def fits(pair: tuple[str, str]) -> bool:
+        name, text = pair
+        return key(name) and (not values or any(value(text) for value in values))
+
+    return frozenset(which for which, pairs in index.tags.combinations() if any(map(fits, pairs)))
 
 
 def _pattern(text: str) -> Callable[[str], bool]:

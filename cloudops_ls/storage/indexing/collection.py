@@ -21,6 +21,7 @@ from cloudops_ls.storage.vectors.index import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from collections.abc import Collection as KeyCollection
 
     from cloudops_ls.storage.database import Database
     from cloudops_ls.storage.indexing.projection import Progress
@@ -236,7 +237,11 @@ class Collection:
     # Asking
 
     def search(
-        self, query: str, limit: int, conditions: Sequence[Condition] = ()
+        self,
+        query: str,
+        limit: int,
+        conditions: Sequence[Condition] = (),
+        keys: KeyCollection[str] | None = None,
     ) -> list[Alike] | None:
         """Return the keys of the entries most alike to ``query``; None while it cannot tell.
 
@@ -249,7 +254,11 @@ class Collection:
             projection.catch_up()
             dense = projection.vectors.of_query(query)
             hits = projection.index.query(
-                sparse=self._encoder.query(query), dense=dense, conditions=conditions, limit=limit
+                sparse=self._encoder.query(query),
+                dense=dense,
+                conditions=conditions,
+                keys=keys,
+                limit=limit,
             )
         except (IndexUnusableError, IndexUnavailableError) as error:
             self._lost(projection, error)
@@ -380,18 +389,15 @@ class EstateCollection(Collection):
         """Follow a committed change, which made the estate's revision ``revision``."""
         self.follow([each.arn for each in changed], deleted, revision - 1, revision)
 
-    def alike(self, query: str, filters: ResourceFilter, limit: int) -> list[Alike] | None:
+    def alike(
+        self,
+        query: str,
+        limit: int,
+        filters: ResourceFilter | None = None,
+        among: KeyCollection[str] | None = None,
+    ) -> list[Alike] | None:
         """Return the resources most alike to ``query``; None while it cannot tell."""
-        return self.search(query, limit, conditions_of(filters))
-
-    def containing(self, text: str, filters: ResourceFilter) -> list[str] | None:
-        """Return the ARNs of resources whose name or identifier contains ``text``, by name.
-
-        Tags are left to the caller. None while the index is being built: then only the database
-        knows them all.
-        """
-        projection = self._projection
-        return projection.names.containing(text, filters) if projection.complete else None
+        return self.search(query, limit, conditions_of(filters) if filters else (), among)
 
 
 _EMBED_PAGE = 32

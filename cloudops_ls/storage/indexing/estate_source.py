@@ -103,7 +103,7 @@ class EstateSource:
         if resource.state is not None:
             payload["state"] = resource.state
         text = search_text(resource, self._words(resource))
-        return Entry(resource.arn, text, payload, digest, resource)
+        return Entry(resource.arn, text, payload, digest)
 
 
 def conditions_of(filters: ResourceFilter) -> list[Condition]:

@@ -7,7 +7,6 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from cloudops_ls.storage.indexing.name_search import NameSearch
 from cloudops_ls.storage.vectors.index import IndexUnusableError, VectorPoint
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Differences:
 
 
 class Projection:
-    """One collection and the names beside it, both made from the database; thread-safe.
+    """One collection, made from the database; thread-safe.
 
     It belongs to one engine: when that becomes unusable, the projection is closed and another one
     begun. Every method that uses the engine raises `IndexUnusableError` then, and after `close`;
@@ -74,11 +73,6 @@ class Projection:
         Makes dense ones.
     vocabulary
         Changes when the texts of the source do without the records.
-
-    Attributes
-    ----------
-    names
-        The resources in the collection, by parts of their names.
     """
 
     def __init__(
@@ -103,7 +97,6 @@ class Projection:
         self._closed = False
         self.index = index
         self.vectors = vectors
-        self.names = NameSearch()
 
     @property
     def complete(self) -> bool:
@@ -294,8 +287,6 @@ class Projection:
                     )
                 )
             self._known[entry.key] = version
-            if entry.resource is not None:
-                self.names.put(entry.resource)
             if vector is None and self.vectors.usable:
                 self._unembedded.add(entry.key)
         if points:
@@ -307,7 +298,6 @@ class Projection:
             self.index.delete(keys)
             for key in keys:
                 self._known.pop(key, None)
-                self.names.remove(key)
                 self._unembedded.discard(key)
 
     def _entries(self, keys: Sequence[str]) -> list[Entry]:

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from cloudops_ls.storage.resource import Resource
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -27,15 +25,12 @@ class Entry:
         What it is filtered by.
     digest
         What tells two versions of it apart.
-    resource
-        The record, where it is a resource.
     """
 
     key: str
     text: str
     payload: Mapping[str, str | Sequence[str]]
     digest: bytes
-    resource: Resource | None = None
 
 
 class Changes(NamedTuple):

@@ -77,10 +77,13 @@ class ClientIndex(ABC):
         sparse: SparseVector | None,
         dense: Sequence[float] | None,
         conditions: Sequence[Condition] = (),
+        keys: Collection[str] | None = None,
         limit: int,
     ) -> list[VectorHit]:
         """Return the best points."""
-        wanted = self._filter(conditions)
+        if keys is not None and not keys:
+            return []
+        wanted = self._filter(conditions, keys)
         queries: list[tuple[models.SparseVector | list[float], str]] = []
         if sparse is not None:
             queries.append(
@@ -175,7 +178,9 @@ class ClientIndex(ABC):
             sparse_vectors_config={SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
         )
 
-    def _filter(self, conditions: Sequence[Condition]) -> models.Filter | None:
+    def _filter(
+        self, conditions: Sequence[Condition], keys: Collection[str] | None = None
+    ) -> models.Filter | None:
         must: list[models.Condition] = [
             models.FieldCondition(key=field, match=models.MatchValue(value=value))
             for field, value in self._owned.items()
@@ -184,6 +189,8 @@ class ClientIndex(ABC):
             models.FieldCondition(key=each.field, match=models.MatchAny(any=list(each.any_of)))
             for each in conditions
         ]
+        if keys is not None:
+            must.append(models.HasIdCondition(has_id=[self._id(key) for key in keys]))
         return models.Filter(must=must) if must else None
 
     def _id(self, key: str) -> str:

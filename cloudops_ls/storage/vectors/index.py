@@ -149,12 +149,15 @@ class VectorIndex(Protocol):
         sparse: SparseVector | None,
         dense: Sequence[float] | None,
         conditions: Sequence[Condition] = (),
+        keys: Collection[str] | None = None,
         limit: int,
     ) -> list[VectorHit]:
         """Return the best points for a query that meet all conditions, best first.
 
         With both vectors the two rankings are fused by reciprocal rank; with one, that ranking
         counts alone. Points that share no term with a sparse query are not in its ranking.
+        Where ``keys`` are given only their points count; a few thousand are meant, and are
+        quicker than conditions.
         """
         ...
 
