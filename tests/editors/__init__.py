@@ -1,0 +1,1 @@
+"""Journeys through the real editors; ``make test-editors`` installs them and runs these."""
