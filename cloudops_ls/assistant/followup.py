@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from cloudops_ls.assistant.harmless import harmless
 from cloudops_ls.assistant.protocol import ReplyKind
+from cloudops_ls.assistant.untrusted import one_line
 from cloudops_ls.storage.records import Role
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ _NUMBER: Final = re.compile(
     r"\W*(?:(?:the|number|no\.?|option|choice)\s+){0,2}#?(\d{1,3})(?:st|nd|rd|th)?(?:\s+one)?\W*",
     re.IGNORECASE,
 )
+_ARN: Final = re.compile(r"arn:[\w-]+:[\w:/.@+=,-]+")
+_SHORT: Final = 120
+"""Characters of a label that is repeated as the answer."""
 _WORD: Final = re.compile(r"[^\W_](?:[\w.:/-]*\w)?")
 
 
@@ -54,6 +59,24 @@ def chosen(answer: str, choices: Sequence[Choice]) -> Choice | None:
         if telling and telling <= label
     ]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def in_words(choices: Sequence[Choice], number: int) -> str:
+    """Return an answer that picks choice ``number``, from 1, as one would write it.
+
+    A resource is named by a link to its ARN, which is exact and reads well. Of a label, which
+    may hold any words, only what is one plain line is repeated.
+    """
+    choice = choices[number - 1]
+    label = harmless(one_line(choice.label))
+    if choice.arn is not None:
+        name = choice.arn.rpartition(":")[2].rpartition("/")[2]
+        written = f"Number {number}, [{name}]({choice.arn})"
+        if _ARN.fullmatch(choice.arn) and chosen(written, choices) is choice:
+            return written
+    elif len(label) <= _SHORT and chosen(label, choices) is choice:
+        return label
+    return f"Number {number}"
 
 
 def _words(text: str) -> frozenset[str]:

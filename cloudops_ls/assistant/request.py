@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from cloudops_ls.storage.resource import Resource
 
 _log = logging.getLogger(__name__)
+
+_NUMBER_ALONE: Final = re.compile(r"\W*(?:number\W+)?\d{0,3}\W*", re.IGNORECASE)
 
 LOWEST_SCORE: Final = 0.35
 """Search hits below are not sent; half of what the best hit of a description gets."""
@@ -222,9 +225,9 @@ def identify(
     for name in named:
         if len(name.arns) == 1:
             found.setdefault(name.arns[0], _Found(name.arns[0], HowFound.EXACT, name.text))
-    if not found:
+    if not found or _only_names(prompt, named):
         picked = _picked(prompt, history)
-        if picked is not None:
+        if picked is not None and set(found) <= {picked}:
             found[picked] = _Found(picked, HowFound.CHOICE, prompt.strip()[:256])
     resolved = frozenset(found)
     for name in named:
@@ -232,6 +235,14 @@ def identify(
             for arn in name.arns:
                 found.setdefault(arn, _Found(arn, HowFound.AMBIGUOUS, name.text))
     return list(found.values())
+
+
+def _only_names(prompt: str, named: Sequence[NamedResource]) -> bool:
+    """Tell whether a prompt says nothing beside a name, and perhaps the number of a choice."""
+    for name in named:
+        for words in (*name.arns, name.text):
+            prompt = prompt.replace(words, "")
+    return _NUMBER_ALONE.fullmatch(prompt) is not None
 
 
 def previously(history: Sequence[Message]) -> tuple[str, ...]:

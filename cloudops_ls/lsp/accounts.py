@@ -63,8 +63,8 @@ async def select_profile(session: Session, wanted: SelectProfile) -> dict[str, A
             where=f"{problem['file']}, line {problem['line']}" if problem else None,
             fix="Choose one that 'cloudops-ls accounts' lists",
         )
-    session.select_profile(wanted.profile)
-    await session.configure_sync()
+    session.configuration.select_profile(wanted.profile)
+    await session.background.configure_sync()
     return profile
 
 

@@ -12,9 +12,12 @@ from cloudops_ls.errors import CloudOpsError, RetryableError
 from cloudops_ls.estate.untrusted import visible
 from cloudops_ls.logs import logger
 from cloudops_ls.lsp import command_ids
+from cloudops_ls.lsp.asking import selected_words
+from cloudops_ls.lsp.choosing import choice_actions
 from cloudops_ls.lsp.diagnosing import quick_fixes
 from cloudops_ls.lsp.plan_steps import plan_commands
 from cloudops_ls.lsp.undoing import undo_actions
+from cloudops_ls.runbook.text import Span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +53,8 @@ async def code_actions(
             types.CodeAction(title=copy.title, kind=types.CodeActionKind.Empty, command=copy)
         )
         actions += _plan_actions(document, offset)
+    actions += _selection_action(document, selection)
+    actions += await choice_actions(session, document, offset)
     turn = runbook.user_turn_at(offset)
     if turn is not None:
         answered = runbook.assistant_turn_for(turn) is not None
@@ -62,6 +67,28 @@ async def code_actions(
             types.CodeAction(title=ask.title, kind=types.CodeActionKind.QuickFix, command=ask)
         )
     return actions
+
+
+def _selection_action(
+    document: RunbookDocument, selection: types.Range
+) -> list[types.CodeAction | types.Command]:
+    """Return the action that asks about the selected words, where they are words of one turn."""
+    span = Span(document.offset(selection.start), document.offset(selection.end))
+    words = selected_words(document, span)
+    turn = document.runbook.user_turn_at(words.start) if words is not None else None
+    if words is None or turn is None or words in (turn.span, Span(turn.span.start, turn.insert_at)):
+        return []
+    found = document.range(words)
+    ends = {
+        name: {"line": place.line, "character": place.character}
+        for name, place in (("start", found.start), ("end", found.end))
+    }
+    ask = types.Command(
+        title="Ask CloudOps about the selection",
+        command=command_ids.SEND_SELECTION,
+        arguments=[{"uri": document.uri, "range": ends}],
+    )
+    return [types.CodeAction(title=ask.title, kind=types.CodeActionKind.QuickFix, command=ask)]
 
 
 async def code_lenses(document: RunbookDocument) -> list[types.CodeLens]:

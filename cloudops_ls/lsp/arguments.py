@@ -34,6 +34,29 @@ class Place(_Arguments):
     """The command as it was shown there; it is not run when it has changed since."""
 
 
+class Range(_Arguments):
+    """From one position up to another."""
+
+    start: Position
+    end: Position
+
+
+class Selection(_Arguments):
+    """Selected words in an open runbook."""
+
+    uri: str
+    range: Range
+
+
+class PickChoice(_Arguments):
+    """One of the choices that a question of the assistant offers."""
+
+    uri: str
+    position: Position
+    """In the question."""
+    number: int = Field(ge=1, le=100)
+
+
 class RunPlan(_Arguments):
     """A plan in an open runbook."""
 

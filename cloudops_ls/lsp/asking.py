@@ -1,41 +1,23 @@
-"""``cloudops.sendParagraph``: a paragraph goes to the assistant, its answer into the file."""
+"""``cloudops.sendParagraph`` and its like: words of a runbook are asked, the answer is written."""
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from cloudops_ls.assistant.base import AssistantBadReply, FinalReply, TextDelta
-from cloudops_ls.assistant.protocol import MAX_TEXT, InformationReply, UserContext
-from cloudops_ls.assistant.request import NamedResource, RequestBuilder
 from cloudops_ls.errors import CloudOpsError
-from cloudops_ls.home import user_name
-from cloudops_ls.lsp.kept_reply import KeptReply
 from cloudops_ls.lsp.progress import WorkCancelled, WorkDone
+from cloudops_ls.lsp.question import Asked, Question
 from cloudops_ls.lsp.replying import ReplyWriter
 from cloudops_ls.lsp.thread import thread_of
-from cloudops_ls.lsp.understanding import understood
-from cloudops_ls.runbook.mentions import find_mentions
 from cloudops_ls.runbook.text import Span
-from cloudops_ls.storage.records import SearchHit
-from cloudops_ls.worker import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from cloudops_ls.assistant.protocol import AssistantRequest
-    from cloudops_ls.estate.identify.model import Candidate
-    from cloudops_ls.lsp.arguments import Place
+    from cloudops_ls.lsp.arguments import Place, Selection
     from cloudops_ls.lsp.documents import RunbookDocument
     from cloudops_ls.lsp.session import Session
-    from cloudops_ls.lsp.thread import Thread
     from cloudops_ls.runbook.model import UserTurn
-
-_CANDIDATES = 10
-_PREVIEW = 80
-_CUT = "\n\n*(Cut here: the question was cancelled.)*"
 
 
 async def send_paragraph(session: Session, place: Place) -> dict[str, Any]:
@@ -53,21 +35,85 @@ async def send_paragraph(session: Session, place: Place) -> dict[str, Any]:
     """
     document = session.require_document(place.uri)
     offset = document.offset(types.Position(place.position.line, place.position.character))
+    return await ask_about(session, document, turn_at(document, offset))
+
+
+async def send_selection(session: Session, chosen: Selection) -> dict[str, Any]:
+    """Ask about the selected words alone; the answer stands below the turn that they are in.
+
+    Returns
+    -------
+    dict
+        As `send_paragraph`.
+
+    Raises
+    ------
+    CloudOpsError
+        Nothing is selected, or more than one turn; or as `send_paragraph`.
+    """
+    document = session.require_document(chosen.uri)
+    start, end = chosen.range.start, chosen.range.end
+    span = Span(
+        document.offset(types.Position(start.line, start.character)),
+        document.offset(types.Position(end.line, end.character)),
+    )
+    words = selected_words(document, span)
+    if words is None:
+        raise CloudOpsError(
+            "The selection is not inside one paragraph, list or table",
+            fix="Select words of one of them; a whole one is asked about without a selection",
+        )
+    return await ask_about(session, document, turn_at(document, words.start), words)
+
+
+def turn_at(document: RunbookDocument, offset: int) -> UserTurn:
+    """Return the operator's turn at ``offset``.
+
+    Raises
+    ------
+    CloudOpsError
+        There is none.
+    """
     turn = document.runbook.user_turn_at(offset)
     if turn is None:
         raise CloudOpsError(
             "There is no paragraph at the cursor",
             fix="Put the cursor into a paragraph, list or table of the runbook",
         )
+    return turn
+
+
+def selected_words(document: RunbookDocument, span: Span) -> Span | None:
+    """Return the selected words without the white space around them.
+
+    None where there are none, or where they are not inside one turn and what belongs to it.
+    """
+    text = document.source[span.start : span.end]
+    start = span.start + len(text) - len(text.lstrip())
+    words = Span(start, start + len(text.strip()))
+    turn = document.runbook.user_turn_at(words.start) if words.start < words.end else None
+    if turn is None or words.start < turn.span.start or words.end > turn.insert_at:
+        return None
+    return words
+
+
+async def ask_about(
+    session: Session, document: RunbookDocument, turn: UserTurn, words: Span | None = None
+) -> dict[str, Any]:
+    """Ask about a turn, or about ``words`` of it alone, and write the answer below it."""
     thread = await thread_of(session, document)
-    prompt = _prompt(document, turn, thread.digests)
-    writer = ReplyWriter(session, document, turn, thread)
-    if not await writer.may_replace():
+    asked = (
+        Asked.turn(document, turn, thread.digests)
+        if words is None
+        else Asked.part(document, turn, words)
+    )
+    writer = ReplyWriter(session, document, turn, thread, words)
+    if not await writer.may_replace(asked.prompt):
         return {"status": "cancelled"}
-    kept = session.kept_replies.get((thread.id, prompt))
+    kept = session.kept_replies.get((thread.id, asked.prompt))
     if kept is not None:
         return await writer.write(kept)
-    question = _Question(session, document, turn, prompt, thread)
+    question = Question(session, document, asked, thread)
     async with WorkDone(session, "Asking CloudOps") as work:
         cut = False
         try:
@@ -79,117 +125,7 @@ async def send_paragraph(session: Session, place: Place) -> dict[str, Any]:
                 return {"status": "cancelled"}
             cut, answer = True, partial
         await session.stored(lambda store: answer.store(store.chat, thread.id))
-        session.kept_replies[thread.id, prompt] = answer
+        session.kept_replies[thread.id, asked.prompt] = answer
         outcome = await writer.write(answer)
         work.finish("Answered" if outcome["status"] == "answered" else "Answer kept")
         return {**outcome, "status": "cancelled"} if cut else outcome
-
-
-def _prompt(document: RunbookDocument, turn: UserTurn, ours: frozenset[str]) -> str:
-    """Return the turn with what belongs to it.
-
-    An answer below it that this program did not write is the user's text, and sent as such.
-    """
-    parts = [turn.text, turn.attached]
-    answer = document.runbook.assistant_turn_for(turn)
-    if answer is not None and answer.digest not in ours:
-        parts.append(document.runbook.slice(answer.quote))
-    return "\n\n".join(part for part in parts if part)
-
-
-class _Question:
-    """One prompt on its way to the assistant, and what has come back so far."""
-
-    def __init__(
-        self,
-        session: Session,
-        document: RunbookDocument,
-        turn: UserTurn,
-        prompt: str,
-        thread: Thread,
-    ) -> None:
-        self._session = session
-        self._document = document
-        self._turn = turn
-        self._prompt = prompt
-        self._thread = thread
-        self._request: AssistantRequest | None = None
-        self._so_far = ""
-
-    async def ask(self, work: WorkDone) -> KeptReply:
-        """Build the request, send it, and return the answer."""
-        session = self._session
-        work.report("Looking up what the paragraph names")
-        storage = await session.storage()
-        builder = RequestBuilder(
-            storage.estate.get_resource,
-            lambda query: _search(session, query),
-            session.estate.account,
-            history_tokens=session.settings.assistant.history_tokens,
-            executor=session.store_thread,
-            describe=self._describe,
-            load_resources=storage.estate.load,
-        )
-        request = self._request = await builder.build(
-            self._prompt,
-            _named(session, self._document, self._turn),
-            self._thread.history,
-            _user_context(session, self._document),
-            conversation_id=self._thread.id,
-        )
-        assistant = await session.assistant()
-        count = len(request.identified_resources)
-        work.report(f"Waiting for the answer; {count} resources sent along")
-        async with aclosing(assistant.reply(request)) as events:
-            async for event in events:
-                match event:
-                    case TextDelta(text=text):
-                        self._so_far = (self._so_far + text)[:MAX_TEXT]
-                        work.report(" ".join(self._so_far[-_PREVIEW:].split()))
-                    case FinalReply(reply=reply):
-                        return KeptReply.of(self._prompt, request, reply)
-        raise AssistantBadReply("The assistant ended without a reply", fix="Ask again")
-
-    async def _describe(
-        self, prompt: str, named: Sequence[NamedResource], previous: Sequence[str]
-    ) -> list[Candidate]:
-        from cloudops_ls.estate.identify.model import Named
-
-        names = [Named(one.text, one.arns) for one in named]
-        return await understood(self._session, self._document, prompt, names, previous)
-
-    def cut(self) -> KeptReply | None:
-        """Return what had arrived when it was cancelled, marked as cut; None for nothing."""
-        said = self._so_far.strip()
-        if self._request is None or not said:
-            return None
-        reply = InformationReply(text=f"{said[: MAX_TEXT - len(_CUT)]}{_CUT}")
-        return KeptReply.of(self._prompt, self._request, reply)
-
-
-def _named(session: Session, document: RunbookDocument, turn: UserTurn) -> list[NamedResource]:
-    end = turn.attachments.end if turn.attachments is not None else turn.span.end
-    mentions = find_mentions(document.source, session.estate.names, Span(turn.span.start, end))
-    return [
-        NamedResource(
-            mention.text, tuple(entry.arn for entry in session.estate.names.find(mention.target))
-        )
-        for mention in mentions
-    ]
-
-
-async def _search(session: Session, query: str) -> list[SearchHit]:
-    found = await session.worker.request(wire.SEARCH, {"query": query, "limit": _CANDIDATES})
-    return [SearchHit.model_validate(hit) for hit in found["hits"]]
-
-
-def _user_context(session: Session, document: RunbookDocument) -> UserContext:
-    profile = session.profile_for(document.runbook)
-    account = session.estate.account_of(profile)
-    return UserContext(
-        user_id=user_name(),
-        profile=profile,
-        account_id=account.account_id if account is not None else None,
-        account_alias=account.alias if account is not None else None,
-        default_region=session.region_for(document.runbook),
-    )

@@ -116,7 +116,7 @@ async def _work(session: Session, title: str, method: str, params: dict[str, Any
             work.report(str(step["doing"]), 100 * int(step["done"]) // total if total else None)
 
         work.report("Connecting to the background process")
-        with session.watching(wire.BACKUP_PROGRESS, report):
+        with session.background.watching(wire.BACKUP_PROGRESS, report):
             try:
                 return await work.run(session.worker.request(method, params))
             except WorkCancelled:

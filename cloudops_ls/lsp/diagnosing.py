@@ -107,7 +107,7 @@ class Diagnoser:
     async def _later(self, document: RunbookDocument) -> None:
         await asyncio.sleep(_QUIET_SECONDS)
         # A command checked for another profile would be underlined for nothing.
-        await self._session.settled()
+        await self._session.configuration.settled()
         runbook, version = document.runbook, document.version
         place = self._session.profile_for(runbook), self._session.region_for(runbook)
         # Reading all commands of a large file takes a while, and keys come first.

@@ -43,7 +43,9 @@ async def scan_estate(session: Session, scan: ScanEstate) -> dict[str, Any]:
     async with WorkDone(session, "Scanning AWS") as work:
         work.report("Connecting to the background process")
         await prepare_credentials(session, profiles)
-        with session.watching(wire.SCAN_PROGRESS, lambda progress: _report(work, progress)):
+        with session.background.watching(
+            wire.SCAN_PROGRESS, lambda progress: _report(work, progress)
+        ):
             try:
                 result = await work.run(session.worker.request(wire.SCAN, params))
             except WorkCancelled:
@@ -87,10 +89,12 @@ async def trigger_sync(session: Session, sync: TriggerSync) -> dict[str, Any]:
         As of ``cloudops.scanEstate``; for an incremental one also ``refreshed``, ``gone``,
         ``listed``, ``followed`` and ``rotated``.
     """
-    await session.configure_sync()
+    await session.background.configure_sync()
     async with WorkDone(session, f"Synchronising AWS ({sync.kind})") as work:
         work.report("Connecting to the background process")
-        with session.watching(wire.SCAN_PROGRESS, lambda progress: _report(work, progress)):
+        with session.background.watching(
+            wire.SCAN_PROGRESS, lambda progress: _report(work, progress)
+        ):
             try:
                 result = await work.run(session.worker.request(wire.SYNC, {"kind": sync.kind}))
             except WorkCancelled:

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Self
 from cloudops_ls.assistant.history import RESOURCES, reply_metadata
 from cloudops_ls.assistant.protocol import HowFound
 from cloudops_ls.assistant.render import render
+from cloudops_ls.assistant.untrusted import code_span, one_line
 from cloudops_ls.runbook.reply import ReplyText, reply_digests
 from cloudops_ls.storage.records import Message, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from cloudops_ls.assistant.protocol import AssistantRequest, Reply
     from cloudops_ls.storage.chat import ChatStorage
 
 _DIGESTS = "digests"
+_LEAD = 60
+"""Characters of a selection that its answer repeats."""
 
 
 def known_digests(history: Iterable[Message]) -> frozenset[str]:
@@ -28,6 +31,42 @@ def known_digests(history: Iterable[Message]) -> frozenset[str]:
         if message.role is Role.ASSISTANT
         for digest in _list(message.metadata.get(_DIGESTS))
     )
+
+
+def answer_with(history: Sequence[Message], digest: str) -> int | None:
+    """Return which message is the answer with this digest, None where there is none."""
+    for number in range(len(history) - 1, -1, -1):
+        message = history[number]
+        if message.role is Role.ASSISTANT and digest in _list(message.metadata.get(_DIGESTS)):
+            return number
+    return None
+
+
+def prompt_of(history: Sequence[Message], digest: str) -> str | None:
+    """Return what the answer with this digest was an answer to, None where it is not known."""
+    number = answer_with(history, digest)
+    if not number or history[number - 1].role is not Role.USER:
+        return None
+    return history[number - 1].content
+
+
+def continued(history: Sequence[Message], digest: str) -> list[Message] | None:
+    """Return what was said as it reads for who goes on below the answer with this digest.
+
+    That answer and its question come last, whatever was asked elsewhere since. None where the
+    answer is not there.
+    """
+    number = answer_with(history, digest)
+    if number is None:
+        return None
+    first = number - (number > 0 and history[number - 1].role is Role.USER)
+    return [*history[:first], *history[number + 1 :], *history[first : number + 1]]
+
+
+def _lead(selected: str) -> str:
+    words = one_line(selected)
+    shown = words if len(words) <= _LEAD else words[: _LEAD - 1].rstrip() + "…"
+    return f"On {code_span(shown)}:"
 
 
 def _list(value: object) -> list[object]:
@@ -45,10 +84,16 @@ class KeptReply:
     answer: Message
 
     @classmethod
-    def of(cls, prompt: str, request: AssistantRequest, reply: Reply) -> Self:
-        """Return the answer to ``request`` as it will be written."""
+    def of(
+        cls, prompt: str, request: AssistantRequest, reply: Reply, *, about: str | None = None
+    ) -> Self:
+        """Return the answer to ``request`` as it will be written.
+
+        Where it was asked about a part of a turn alone, it says about which words.
+        """
         rendered = render(reply)
-        text = ReplyText(rendered.body, rendered.commands)
+        body = rendered.body if about is None else f"{_lead(about)}\n\n{rendered.body}"
+        text = ReplyText(body, rendered.commands)
         digests = reply_digests(text)
         # What merely looks alike was not mentioned.
         arns = [
@@ -58,7 +103,7 @@ class KeptReply:
         ]
         answer = Message(
             role=Role.ASSISTANT,
-            content="\n\n".join([rendered.body, *rendered.commands]),
+            content="\n\n".join([body, *rendered.commands]),
             metadata={
                 RESOURCES: [*arns],
                 _DIGESTS: [digests.quote, *digests.commands],
@@ -70,5 +115,4 @@ class KeptReply:
 
     def store(self, chat: ChatStorage, conversation: str) -> None:
         """Remember question and answer; storing them again changes nothing."""
-        chat.append(conversation, self.question)
-        chat.append(conversation, self.answer)
+        chat.append(conversation, self.question, self.answer)

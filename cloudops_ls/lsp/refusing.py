@@ -46,7 +46,7 @@ async def follow_up(
 
     def edits() -> list[TextEdit] | None:
         block = document.runbook.command_block_at(anchor.span.start) if anchor.alive else None
-        return None if block is None else [insert_turn(document.runbook, block, text)]
+        return None if block is None else [insert_turn(document.runbook, block.end, text)]
 
     try:
         written = await write(session.server, document, "Reason of a refusal", edits)

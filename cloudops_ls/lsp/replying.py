@@ -9,6 +9,7 @@ from lsprotocol import types
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.lsp.editing import Written, write
 from cloudops_ls.lsp.guard import ask, show
+from cloudops_ls.lsp.kept_reply import prompt_of
 from cloudops_ls.lsp.thread import remember_file
 from cloudops_ls.runbook.edits import NoPlace, insert_reply, replace_reply, set_front_matter
 from cloudops_ls.runbook.reply import ReplyText, reply_digests
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from cloudops_ls.lsp.session import Session
     from cloudops_ls.lsp.thread import Thread
     from cloudops_ls.runbook.model import AssistantTurn, UserTurn
-    from cloudops_ls.runbook.text import TextEdit
+    from cloudops_ls.runbook.text import Span, TextEdit
 
 _REPLACE = "Replace the answer"
 
@@ -36,6 +37,9 @@ class ReplyWriter:
     thread
         Its id is written into the front matter with the first answer; its digests tell which
         answers are ours to replace.
+    words
+        The part of the turn that is asked about, where it is not the whole: the answer goes below
+        whatever turn these words are in by then, or below the turn if they are gone.
     """
 
     def __init__(
@@ -44,27 +48,36 @@ class ReplyWriter:
         document: RunbookDocument,
         turn: UserTurn,
         thread: Thread,
+        words: Span | None = None,
     ) -> None:
         self._session = session
         self._document = document
         self._thread = thread
         self._anchor = document.anchor(turn.span)
+        self._words = document.anchor(words) if words is not None else None
         self._owned = thread.digests
 
-    async def may_replace(self) -> bool:
-        """Ask before an answer is replaced of which a command has run."""
+    async def may_replace(self, prompt: str) -> bool:
+        """Ask before an answer is replaced of which a command has run, or to another question.
+
+        A selection is another question than its paragraph; a paragraph that was edited is not.
+        """
         existing = self._existing()
         if existing is None or existing.digest not in self._owned:
             return True
-        if not any(block.outputs for block in existing.commands):
+        if any(block.outputs for block in existing.commands):
+            question = (
+                "A command of this answer has been run. Ask again and replace the answer together "
+                "with its output? The run stays in the log."
+            )
+        elif self._words is not None and prompt_of(self._thread.said, existing.digest) != prompt:
+            question = (
+                "There is an answer below this paragraph already. Replace it with the answer to "
+                "the selection? The old one stays in the history."
+            )
+        else:
             return True
-        answer = await ask(
-            self._session.server,
-            "A command of this answer has been run. Ask again and replace the answer together "
-            "with its output? The run stays in the log.",
-            [_REPLACE],
-            types.MessageType.Warning,
-        )
+        answer = await ask(self._session.server, question, [_REPLACE], types.MessageType.Warning)
         return answer == _REPLACE
 
     async def write(self, reply: KeptReply) -> dict[str, Any]:
@@ -98,15 +111,22 @@ class ReplyWriter:
         )
         return {"status": "kept", "kind": reply.kind}
 
-    def _existing(self) -> AssistantTurn | None:
+    def _turn(self) -> UserTurn | None:
+        """Return the turn as it stands now; None when it is gone."""
         runbook = self._document.runbook
-        turn = runbook.user_turn_at(self._anchor.span.start)
-        return runbook.assistant_turn_for(turn) if turn is not None else None
+        for anchor in (self._words, self._anchor):
+            if anchor is not None and anchor.alive:
+                return runbook.user_turn_at(anchor.span.start)
+        return None
+
+    def _existing(self) -> AssistantTurn | None:
+        turn = self._turn()
+        return self._document.runbook.assistant_turn_for(turn) if turn is not None else None
 
     def _edits(self, reply: ReplyText) -> list[TextEdit] | None:
         """Return the edits of the current text; see ``editing.write``."""
         runbook = self._document.runbook
-        turn = runbook.user_turn_at(self._anchor.span.start) if self._anchor.alive else None
+        turn = self._turn()
         if turn is None:
             return None
         edits: list[TextEdit] = []

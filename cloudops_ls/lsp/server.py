@@ -61,7 +61,7 @@ def _register_lifecycle(server: LanguageServer, session: Session) -> None:
         options = params.initialization_options
         given = options if isinstance(options, dict) else {}
         session.client = ClientAbilities.of(given)
-        session.initial_settings = given
+        session.configuration.initial = given
 
     @server.feature(types.INITIALIZED)
     async def initialized(_params: types.InitializedParams) -> None:
@@ -72,7 +72,7 @@ def _register_lifecycle(server: LanguageServer, session: Session) -> None:
         try:
             await _pull_settings(server, session, {})
         finally:
-            session.settle()
+            session.configuration.settle()
         await _register_for_changes(server)
         await session.start()
 
@@ -80,16 +80,16 @@ def _register_lifecycle(server: LanguageServer, session: Session) -> None:
     async def did_change_configuration(params: types.DidChangeConfigurationParams) -> None:
         pushed = params.settings.get(_SECTION) if isinstance(params.settings, dict) else None
         if isinstance(pushed, dict):
-            session.change_settings(pushed)
+            session.configuration.change(pushed)
         # Many clients push nothing, or less than what they tell when asked.
-        session.unsettle()
+        session.configuration.unsettle()
         try:
             await _pull_settings(server, session, pushed if isinstance(pushed, dict) else {})
         finally:
-            session.settle()
+            session.configuration.settle()
         _ = session.settings
         session.diagnoser.forget()
-        session.spawn(session.configure_sync())
+        session.spawn(session.background.configure_sync())
 
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     def did_open(params: types.DidOpenTextDocumentParams) -> None:
@@ -141,7 +141,7 @@ async def _pull_settings(
         logger.warning("the client did not tell its settings")
         return
     section = answers[0] if answers else None
-    session.change_settings(section if isinstance(section, dict) else otherwise)
+    session.configuration.change(section if isinstance(section, dict) else otherwise)
 
 
 def _register_language_features(server: LanguageServer, session: Session) -> None:

@@ -22,8 +22,8 @@ from cloudops_ls.storage.records import new_id
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+    from cloudops_ls.lsp.backend import Backend
     from cloudops_ls.lsp.documents import RunbookDocument
-    from cloudops_ls.lsp.session import Session
     from cloudops_ls.storage.records import Message
     from cloudops_ls.storage.service import StorageService
 
@@ -44,6 +44,8 @@ class Thread:
         The id that stands there now.
     history
         What was said so far, oldest first.
+    before
+        What was said in the conversation of the file that this one was copied from.
     digests
         Of everything in the file that an assistant wrote, in this conversation or in the one of
         the file that it was copied from.
@@ -52,7 +54,13 @@ class Thread:
     id: str
     named: str | None
     history: list[Message]
+    before: list[Message]
     digests: frozenset[str]
+
+    @property
+    def said(self) -> list[Message]:
+        """Everything that may stand in the file."""
+        return [*self.before, *self.history]
 
     @property
     def copied(self) -> bool:
@@ -60,7 +68,7 @@ class Thread:
         return self.named is not None and self.named != self.id
 
 
-async def thread_of(session: Session, document: RunbookDocument) -> Thread:
+async def thread_of(backend: Backend, document: RunbookDocument) -> Thread:
     """Return the conversation that ``document`` continues, or a new one.
 
     Raises
@@ -77,22 +85,22 @@ async def thread_of(session: Session, document: RunbookDocument) -> Thread:
             fix="Put the old id back, or remove the line to begin a new conversation",
         )
     key = (document.uri, named)
-    chosen = session.conversations.get(key)
+    chosen = backend.conversations.get(key)
     if chosen is None and named is None:
-        chosen = session.conversations[key] = new_id()
+        chosen = backend.conversations[key] = new_id()
     elif chosen is None:
-        chosen = await _own(session, document, named or "")
+        chosen = await _own(backend, document, named or "")
         if chosen != named:
             # Whoever asked first while the store was read has decided.
-            chosen = session.conversations.setdefault(key, chosen)
+            chosen = backend.conversations.setdefault(key, chosen)
 
-    history, before = await session.stored(lambda store: _said(store, chosen, named))
-    return Thread(chosen, named, history, known_digests([*before, *history]))
+    history, before = await backend.stored(lambda store: _said(store, chosen, named))
+    return Thread(chosen, named, history, before, known_digests([*before, *history]))
 
 
-async def _own(session: Session, document: RunbookDocument, named: str) -> str:
+async def _own(backend: Backend, document: RunbookDocument, named: str) -> str:
     """Return ``named``, or a new id where another file that is still there continues it."""
-    open_here = {one.uri: _named(one.source) for one in session.open_runbooks()}
+    open_here = {one.uri: _named(one.source) for one in backend.open_runbooks()}
 
     def decide(store: StorageService) -> str:
         known = store.chat.get_conversation(named)
@@ -102,7 +110,7 @@ async def _own(session: Session, document: RunbookDocument, named: str) -> str:
         other = open_here.get(elsewhere) or _named_in_file(elsewhere)
         return new_id() if other == named else named
 
-    return await session.stored(decide)
+    return await backend.stored(decide)
 
 
 def _said(
@@ -116,9 +124,9 @@ def _said(
     return store.chat.get_history(id_), store.chat.get_history(origin) if origin else []
 
 
-async def remember_file(session: Session, document: RunbookDocument, thread: Thread) -> None:
+async def remember_file(backend: Backend, document: RunbookDocument, thread: Thread) -> None:
     """Note in which file the conversation goes on, now that it stands in it."""
-    session.conversations.pop((document.uri, thread.named), None)
+    backend.conversations.pop((document.uri, thread.named), None)
     changes: dict[str, JsonValue] = {"file": document.uri}
     if thread.copied:
         changes["copied_from"] = thread.named
@@ -128,7 +136,7 @@ async def remember_file(session: Session, document: RunbookDocument, thread: Thr
         if known is None or any(known.metadata.get(key) != changes[key] for key in changes):
             store.chat.update_context(thread.id, changes)
 
-    await session.stored(note)
+    await backend.stored(note)
 
 
 def _named_in_file(uri: str) -> str | None:

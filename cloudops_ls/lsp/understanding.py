@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cloudops_ls.estate.identify.model import Candidate, Named
+    from cloudops_ls.lsp.backend import Backend
     from cloudops_ls.lsp.documents import RunbookDocument
-    from cloudops_ls.lsp.session import Session
     from cloudops_ls.runbook.model import UserTurn
 
 _SHOWN: Final = 2
@@ -27,22 +27,22 @@ _LONGEST: Final = 2_000
 
 
 async def understood(
-    session: Session,
+    backend: Backend,
     document: RunbookDocument,
     prompt: str,
     named: Sequence[Named],
     previous: Sequence[str],
 ) -> list[Candidate]:
     """Return what a prompt means beside the names in it, surest first."""
-    identifier = await session.estate.identifier()
-    where = whereabouts(session, document)
+    identifier = await backend.estate.identifier()
+    where = whereabouts(backend, document)
     return await asyncio.to_thread(
         identifier.identify, prompt, named, previous=previous, where=where
     )
 
 
 async def understanding_of(
-    session: Session, document: RunbookDocument, turn: UserTurn
+    backend: Backend, document: RunbookDocument, turn: UserTurn
 ) -> tuple[str, str] | None:
     """Return what a paragraph without names is understood to be about: short, and in full.
 
@@ -50,18 +50,18 @@ async def understanding_of(
     """
     if document.runbook.assistant_turn_for(turn) is not None or len(turn.text) > _LONGEST:
         return None
-    named = _named(session, document, turn)
-    previous = await session.turn_before(document)
-    candidates = await understood(session, document, turn.text, named, previous)
+    named = _named(backend, document, turn)
+    previous = await backend.turn_before(document, turn)
+    candidates = await understood(backend, document, turn.text, named, previous)
     if not candidates:
         return None
-    names = session.estate.names
+    names = backend.estate.names
     entries = [entry for one in candidates for entry in names.find(one.arn)]
     if not entries:
         return None
     lines = [
         f"- {visible(entry.name)} · {entry.resource_type} · "
-        f"{session.estate.account_name(entry.account_id)} · {entry.region}"
+        f"{backend.estate.account_name(entry.account_id)} · {entry.region}"
         + (f" · {visible(entry.state)}" if entry.state else "")
         for entry in entries[:_LISTED]
     ]
@@ -71,19 +71,19 @@ async def understanding_of(
     full = f"Understood from “{visible(first.words)}” ({first.how}):\n" + "\n".join(lines)
     if len(entries) <= _SHOWN:
         return "→ " + ", ".join(visible(entry.name) for entry in entries), full
-    kinds = Counter(_title(session, entry.resource_type) for entry in entries)
+    kinds = Counter(_title(backend, entry.resource_type) for entry in entries)
     return "→ " + ", ".join(f"{count} × {kind}" for kind, count in kinds.most_common(3)), full
 
 
-def _title(session: Session, resource_type: str) -> str:
-    kind = session.estate.catalog.get(resource_type)
+def _title(backend: Backend, resource_type: str) -> str:
+    kind = backend.estate.catalog.get(resource_type)
     return kind.title if kind is not None else resource_type
 
 
-def _named(session: Session, document: RunbookDocument, turn: UserTurn) -> list[Named]:
+def _named(backend: Backend, document: RunbookDocument, turn: UserTurn) -> list[Named]:
     from cloudops_ls.estate.identify.model import Named
 
-    names = session.estate.names
+    names = backend.estate.names
     end = turn.attachments.end if turn.attachments is not None else turn.span.end
     mentions = find_mentions(document.source, names, Span(turn.span.start, end))
     return [

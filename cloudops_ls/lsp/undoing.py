@@ -74,7 +74,7 @@ async def undo_execution(session: Session, wanted: UndoExecution) -> dict[str, A
         now = document.runbook.command_block_at(anchor.span.start) if anchor.alive else None
         if now is None:
             return None
-        return [insert_turn(document.runbook, now, "Taking it back:", command=undo)]
+        return [insert_turn(document.runbook, now.end, "Taking it back:", command=undo)]
 
     try:
         written = await write(session.server, document, "Undo command", edits)

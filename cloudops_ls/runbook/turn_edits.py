@@ -10,16 +10,16 @@ from cloudops_ls.runbook.text import Span, TextEdit
 from cloudops_ls.runbook.writing import clean, fenced
 
 if TYPE_CHECKING:
-    from cloudops_ls.runbook.model import CommandBlock, Runbook
+    from cloudops_ls.runbook.model import Runbook
 
 
-def insert_turn(
-    runbook: Runbook, block: CommandBlock, text: str, *, command: str | None = None
-) -> TextEdit:
-    """Return the edit that writes ``text`` as a paragraph below a command block and its outputs.
+def insert_turn(runbook: Runbook, place: int, text: str, *, command: str | None = None) -> TextEdit:
+    """Return the edit that writes ``text`` as a paragraph of its own.
 
     Parameters
     ----------
+    place
+        The end of what it goes below: an answer, or a command block with its outputs.
     command
         A command of one line, written into a code fence below the paragraph.
 
@@ -29,7 +29,6 @@ def insert_turn(
         When it would not be read back as exactly one turn of the user's there.
     """
     words = " ".join(clean(text).split())
-    place = block.end
     line = runbook.lines.line_of(place)
     newline = runbook.lines.terminator(line) or runbook.lines.terminator(line - 1) or "\n"
     below = line + 1
@@ -42,9 +41,9 @@ def insert_turn(
     start = place + 2 * len(newline)
     turn = after.user_turn_at(start)
     if turn is None or turn.span != Span(start, start + len(words)):
-        raise NoPlace("Below the command there is no place for a paragraph of its own")
+        raise NoPlace("There is no place for a paragraph of its own below it")
     if len(after.user_turns) != len(runbook.user_turns) + 1:
-        raise NoPlace("What stands below the command would be read differently")
+        raise NoPlace("What stands below it would be read differently")
     if command is not None:
         written = after.command_at(start + len(words) + len(fence) - 1)
         if written is None or written.text != command:

@@ -56,37 +56,41 @@ class ChatStorage:
         self._database = database
         self._index = index
 
-    def append(self, context_id: str, message: Message) -> None:
-        """Add ``message`` to the end of a conversation.
+    def append(self, context_id: str, *messages: Message) -> None:
+        """Add ``messages`` to the end of a conversation, all of them or none, next to each other.
 
         A message whose id is stored already is left as it is, so appending may be repeated.
         """
         with self._database.write() as connection:
-            ensure_conversation(self._database, connection, context_id, message.timestamp)
-            inserted = connection.execute(
-                self._database.insert(MessageRow)
-                .values(
-                    id=message.id,
-                    conversation_id=context_id,
-                    role=message.role.value,
-                    content=message.content,
-                    timestamp=message.timestamp,
-                    details=message.metadata,
-                )
-                .on_conflict_do_nothing(index_elements=["id"])
+            for message in messages:
+                self._append(connection, context_id, message)
+
+    def _append(self, connection: Connection, context_id: str, message: Message) -> None:
+        ensure_conversation(self._database, connection, context_id, message.timestamp)
+        inserted = connection.execute(
+            self._database.insert(MessageRow)
+            .values(
+                id=message.id,
+                conversation_id=context_id,
+                role=message.role.value,
+                content=message.content,
+                timestamp=message.timestamp,
+                details=message.metadata,
             )
-            if not inserted.rowcount:
-                return
-            changes: dict[str, Any] = {"updated_at": now()}
-            if message.role is Role.USER:
-                connection.execute(
-                    update(ConversationRow)
-                    .where(ConversationRow.id == context_id, ConversationRow.title == "")
-                    .values(title=_title(message.content))
-                )
+            .on_conflict_do_nothing(index_elements=["id"])
+        )
+        if not inserted.rowcount:
+            return
+        changes: dict[str, Any] = {"updated_at": now()}
+        if message.role is Role.USER:
             connection.execute(
-                update(ConversationRow).where(ConversationRow.id == context_id).values(changes)
+                update(ConversationRow)
+                .where(ConversationRow.id == context_id, ConversationRow.title == "")
+                .values(title=_title(message.content))
             )
+        connection.execute(
+            update(ConversationRow).where(ConversationRow.id == context_id).values(changes)
+        )
 
     def get_history(self, context_id: str, limit: int | None = None) -> list[Message]:
         """Return the last ``limit`` messages (all by default), oldest first."""

@@ -11,7 +11,7 @@ import select
 import socket
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
@@ -47,6 +47,8 @@ class ReceivedRequest:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: dict[str, Any]
+    raw: bytes
+    """The body as it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,13 @@ class Answer:
     """One scripted behaviour. The default streams ``deltas`` and then ``reply``."""
 
     reply: Mapping[str, Any] | None = None
+    echo: bool = False
+    """The reply is information that repeats the prompt."""
     deltas: Sequence[str] = ()
     pause: float = 0
     """Seconds before each event."""
+    held: threading.Event | None = None
+    """The reply waits for it, after the deltas."""
     stream: bool = True
     """False: the reply as plain JSON."""
     status: int = 200
@@ -159,8 +165,11 @@ class CloudOpsTestServer:
         body = handler.rfile.read(int(handler.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in handler.headers.items()}
         with self._lock:
-            self.requests.append(ReceivedRequest(handler.path, headers, json.loads(body)))
+            self.requests.append(ReceivedRequest(handler.path, headers, json.loads(body), body))
             answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if answer.echo:
+            said = {"kind": "information", "text": json.loads(body)["prompt"]}
+            answer = replace(answer, reply=said)
         self.asked.set()
         handler.close_connection = True
         try:
@@ -217,6 +226,8 @@ class CloudOpsTestServer:
         if streamed:
             for delta in answer.deltas:
                 yield event("delta", {"text": delta})
+            if answer.held is not None:
+                answer.held.wait(60)
             if answer.reply is not None:
                 yield event("reply", answer.reply)
         elif answer.reply is not None:

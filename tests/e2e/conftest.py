@@ -8,14 +8,17 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 
 from cloudops_ls.demo.cloud import PRODUCTION, DemoCloud, aws_free_environment
 from cloudops_ls.demo.estate import TYPES, fill
 from cloudops_ls.home import Home
 from cloudops_ls.storage.keys import KeyRing
+from tests.assistant.server import CloudOpsTestServer
 from tests.e2e.editor import Editor
 from tests.e2e.processes import gone, workers_of
 from tests.e2e.profiles import NEOVIM, VSCODE
@@ -119,9 +122,9 @@ def capabilities() -> types.ClientCapabilities:
     return VSCODE
 
 
-@pytest.fixture
-async def open_editor() -> AsyncIterator[Callable[..., Any]]:
-    """Start editors, and end every one of them with the test."""
+@asynccontextmanager
+async def editors() -> AsyncIterator[Callable[..., Any]]:
+    """Start editors, and end every one of them afterwards."""
     started: list[Editor] = []
 
     async def start(
@@ -144,6 +147,42 @@ async def open_editor() -> AsyncIterator[Callable[..., Any]]:
                 editor.process.kill()
                 await editor.process.wait()
         await asyncio.wait_for(editor.stop(), 10)
+
+
+@pytest.fixture
+async def open_editor() -> AsyncIterator[Callable[..., Any]]:
+    """Start editors, and end every one of them with the test."""
+    async with editors() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def shared_environment(
+    cloud: DemoCloud, scanned: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """The environment of one server for all tests of a module."""
+    root = tmp_path_factory.mktemp("h")
+    shutil.copytree(scanned, root / "home", ignore=shutil.ignore_patterns("worker.log"))
+    return {**_environment(cloud, root), "CLOUDOPS_ASSISTANT_TOKEN": "tok-for-the-test"}
+
+
+@pytest.fixture(scope="module")
+def answering() -> Iterator[CloudOpsTestServer]:
+    """The CloudOps server that the module's editor asks."""
+    with CloudOpsTestServer() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def asking(
+    shared_environment: dict[str, str], answering: CloudOpsTestServer
+) -> AsyncIterator[Editor]:
+    """One editor for all tests of a module; each opens files of its own."""
+    chosen = {"kind": "http", "url": answering.url, "timeout_seconds": 60}
+    async with editors() as start:
+        editor = await start(shared_environment, settings={**SETTINGS, "assistant": chosen})
+        await editor.until(lambda: "name index loaded" in editor.logged(), "the names were loaded")
+        yield editor
 
 
 @pytest.fixture

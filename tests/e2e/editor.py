@@ -227,12 +227,14 @@ class Editor(LanguageClient):
         assert isinstance(result.contents, types.MarkupContent)
         return result.contents.value
 
-    async def actions(self, buffer: Buffer, position: types.Position) -> dict[str, types.Command]:
+    async def actions(
+        self, buffer: Buffer, position: types.Position, end: types.Position | None = None
+    ) -> dict[str, types.Command]:
         """Return the code actions' commands by title."""
         result = await self.text_document_code_action_async(
             types.CodeActionParams(
                 types.TextDocumentIdentifier(buffer.uri),
-                types.Range(position, position),
+                types.Range(position, end or position),
                 types.CodeActionContext([]),
             )
         )
@@ -278,6 +280,13 @@ class Editor(LanguageClient):
 
     async def ask(self, buffer: Buffer, needle: str) -> Any:
         return await self.execute("cloudops.sendParagraph", self.place(buffer, needle))
+
+    async def act(self, title: str, buffer: Buffer, start: str, end: str = "") -> Any:
+        """Do the code action with this title, on the text from ``start`` up to after ``end``."""
+        first = buffer.at(start)
+        found = await self.actions(buffer, first, buffer.after(end) if end else None)
+        command = found[title]
+        return await self.execute(command.command, *(command.arguments or []))
 
     async def run(self, buffer: Buffer, needle: str) -> Any:
         return await self.execute("cloudops.executeCommand", self.place(buffer, needle))

@@ -60,6 +60,14 @@ async def test_an_ambiguous_name_is_asked_back_and_the_answer_goes_on(editor: Ed
     assert (await editor.ask(buffer, "number 2"))["kind"] in {"commands", "information"}
     assert buffer.text.count("**CloudOps:**") == 2
 
+    # Picked, a resource is named by a link to its ARN.
+    (first,) = [
+        title for title in await editor.actions(buffer, buffer.at("> 1. ")) if "1: " in title
+    ]
+    assert (await editor.act(first, buffer, "> 1. "))["kind"] == "commands"
+    assert "\n\nNumber 1, [i-" in buffer.text
+    assert buffer.text.count("```aws\naws ec2 stop-instances --instance-ids i-") >= 1
+
 
 async def test_a_description_is_answered_with_information(editor: Editor) -> None:
     buffer = editor.open("What is pg-instance-main1 in us-west-2?\n")

@@ -28,6 +28,8 @@ _AREAS = (conversation, execution, estate, accounts, history, backup, runbook)
 _NEED_TRUST = frozenset(
     {
         command_ids.SEND_PARAGRAPH,
+        command_ids.SEND_SELECTION,
+        command_ids.PICK_CHOICE,
         command_ids.EXECUTE_COMMAND,
         command_ids.RUN_PLAN,
         command_ids.UNDO_EXECUTION,
@@ -45,7 +47,7 @@ def register_commands(server: LanguageServer, session: Session) -> None:
         async def settled(*arguments: Any) -> Any:
             from cloudops_ls.worker.client import WorkerLostError
 
-            await session.settled()
+            await session.configuration.settled()
             if name in _NEED_TRUST and not session.client.trusted:
                 raise CloudOpsError(
                     "This folder is not trusted, and a runbook acts with your AWS credentials",
@@ -54,7 +56,7 @@ def register_commands(server: LanguageServer, session: Session) -> None:
             try:
                 return await handler(*arguments)
             except WorkerLostError as error:
-                if not session.worker_loss_told:
+                if not session.background.loss_told:
                     raise
                 # One event, one message.
                 return {"status": "failed", "error": error.what}

@@ -1,4 +1,4 @@
-"""Commands of the conversation: ask."""
+"""Commands of the conversation: ask, answer."""
 
 from __future__ import annotations
 
@@ -21,4 +21,20 @@ def register(command: Register, session: Session) -> None:
         place = given.read(given.Place, command_ids.SEND_PARAGRAPH, arguments)
         return await send_paragraph(session, place)
 
+    async def send_selection(*arguments: Any) -> Any:
+        from cloudops_ls.lsp import arguments as given
+        from cloudops_ls.lsp.asking import send_selection
+
+        chosen = given.read(given.Selection, command_ids.SEND_SELECTION, arguments)
+        return await send_selection(session, chosen)
+
+    async def pick_choice(*arguments: Any) -> Any:
+        from cloudops_ls.lsp import arguments as given
+        from cloudops_ls.lsp.choosing import pick_choice
+
+        picked = given.read(given.PickChoice, command_ids.PICK_CHOICE, arguments)
+        return await pick_choice(session, picked)
+
     command(command_ids.SEND_PARAGRAPH, send_paragraph)
+    command(command_ids.SEND_SELECTION, send_selection)
+    command(command_ids.PICK_CHOICE, pick_choice)
