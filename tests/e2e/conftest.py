@@ -163,7 +163,7 @@ def shared_environment(
     """The environment of one server for all tests of a module."""
     root = tmp_path_factory.mktemp("h")
     shutil.copytree(scanned, root / "home", ignore=shutil.ignore_patterns("worker.log"))
-    return {**_environment(cloud, root), "CLOUDOPS_ASSISTANT_TOKEN": "tok-for-the-test"}
+    return {**environment_of(cloud, root), "CLOUDOPS_ASSISTANT_TOKEN": "tok-for-the-test"}
 
 
 @pytest.fixture(scope="module")
