@@ -1,6 +1,7 @@
 /* Ends a process in the middle of what it writes: preloaded into the processes under test.
  *
- * Every call that changes a regular file or makes it durable is counted. When the armed count is
+ * Every call that changes a regular file or makes it durable is counted; on demand, every
+ * message to a server, too. When the armed count is
  * reached the process ends by SIGKILL before the call (KILL), after half of its bytes (TORN), or
  * as after a power cut (POWER_CUT): everything that was written and not yet synced is undone
  * first. Memory maps, names in directories and files under /dev are not undone.
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -161,6 +163,23 @@ NAMES(link, (const char *from, const char *to), (from, to))
 NAMES(linkat, (int d, const char *from, int e, const char *to, int f), (d, from, e, to, f))
 NAMES(unlink, (const char *path), (path))
 NAMES(unlinkat, (int d, const char *path, int f), (d, path, f))
+
+/* What a database server is told is counted too, where that is where the work goes. */
+static int telling;
+
+void crash_sends(void) { telling = 1; }
+
+ssize_t send(int descriptor, const void *bytes, size_t length, int flags) {
+    if (!counting || !telling) return REAL(send)(descriptor, bytes, length, flags);
+    pthread_mutex_lock(&guard);
+    int last = reached();
+    if (last && manner != TORN) end();
+    if (last) length /= 2;
+    ssize_t done = REAL(send)(descriptor, bytes, length, flags);
+    if (last) end();
+    pthread_mutex_unlock(&guard);
+    return done;
+}
 
 /* The time of day jumps back and forth by years from one call to the next. */
 static int jumping;

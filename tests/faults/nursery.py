@@ -50,6 +50,8 @@ def _be_the_child(workload: Any, job: dict[str, Any]) -> None:
         shim = ctypes.CDLL(None) if "LD_PRELOAD" in os.environ else None
         if shim is not None and CLOCK_JUMPS in child.switches:
             shim.crash_clock()
+        if shim is not None and workload.talks:
+            shim.crash_sends()
         if shim is not None:
             shim.crash_arm(ctypes.c_long(job["at"]), ctypes.c_int(job["manner"]))
         workload.work(child)

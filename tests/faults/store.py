@@ -38,8 +38,16 @@ class ScriptedWorkload(Workload):
     """
 
     def prepare(self, home: Home) -> None:
-        with StorageService.open(home, keys=ring(home)) as service:
+        with self.open(home) as service:
             self.fill(service)
+
+    def open(self, home: Home) -> StorageService:
+        """Open the store of ``home``."""
+        return StorageService.open(home, keys=ring(home))
+
+    def assert_whole(self, service: StorageService) -> None:
+        """Have the store check itself."""
+        assert_whole(service)
 
     def fill(self, service: StorageService) -> None:
         """Write what is there before the first step."""
@@ -59,12 +67,13 @@ class ScriptedWorkload(Workload):
     def work(self, child: Child) -> None:
         if SYNCHRONOUS_OFF in child.switches:
             _never_sync()
-        with StorageService.open(child.home, keys=ring(child.home)) as service:
+        with self.open(child.home) as service:
             for number, operation in enumerate(self.operations(child.attempt)):
                 child.step([child.attempt, number], lambda: operation.real(service))  # noqa: B023
 
     def check(self, home: Home, acknowledged: Sequence[Any]) -> None:
-        with checked(home) as service:
+        with self.open(home) as service:
+            self.assert_whole(service)
             found = self.state(service)
         possible = [self.initial()]
         for attempt in range(ATTEMPTS):

@@ -29,6 +29,8 @@ class Workload(ABC):
 
     name: ClassVar[str]
     """As it stands in the table."""
+    talks: ClassVar[bool] = False
+    """Whether what it sends to a server counts among the calls at which it may end."""
 
     @abstractmethod
     def prepare(self, home: Home) -> None:
