@@ -37,6 +37,11 @@ class Keyboard:
             self._lines.put_nowait(None)
         return line
 
+    async def end(self) -> None:
+        """Return when there will be no more lines."""
+        while await self.line() is not None:
+            pass
+
     def _read(self, loop: asyncio.AbstractEventLoop, source: int) -> None:
         with os.fdopen(source, "rb", buffering=0) as keys:
             for line in keys:

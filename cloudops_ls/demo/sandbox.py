@@ -100,6 +100,12 @@ class Sandbox:
         }
         return clean | self._variables
 
+    def variables(self) -> dict[str, str]:
+        """Return what leads any program to this home and this cloud, once others are unset."""
+        whole = self.environment()
+        names = (*self._variables, "AWS_EC2_METADATA_DISABLED", "NO_PROXY", "no_proxy")
+        return {name: whole[name] for name in names}
+
     def write_env_file(self) -> Path:
         """Write the shell lines that lead any editor to this home and this cloud."""
         lines = [
@@ -107,15 +113,7 @@ class Sandbox:
             for name in sorted(os.environ)
             if name.startswith(("AWS_", "CLOUDOPS_")) and name.isidentifier()
         ]
-        lines += [
-            f"export {name}={shlex.quote(value)}"
-            for name, value in {
-                **self._variables,
-                "AWS_EC2_METADATA_DISABLED": "true",
-                "NO_PROXY": self.environment()["NO_PROXY"],
-                "no_proxy": self.environment()["no_proxy"],
-            }.items()
-        ]
+        lines += [f"export {name}={shlex.quote(value)}" for name, value in self.variables().items()]
         # Editors look the server up on PATH.
         lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
         path = self.root / "demo.env"

@@ -34,4 +34,13 @@ for (const folder of [...folders].sort()) {
   notices.push(`${name} ${version}\n\n${text.trim()}\n`);
 }
 await mkdir("dist", { recursive: true });
+
+// "How to Fix" shows what the documentation says, also without a network.
+const page = await readFile("../../docs/vscode.md", "utf8");
+const troubles = /^## Troubleshooting\n[^]*?(?=^## |(?![^]))/m.exec(page);
+if (troubles === null) {
+  throw new Error("docs/vscode.md has no section Troubleshooting");
+}
+await writeFile("dist/troubleshooting.md", troubles[0].replace(/^## /, "# "));
+
 await writeFile("dist/third-party-licenses.txt", notices.join(`\n${"-".repeat(72)}\n\n`));

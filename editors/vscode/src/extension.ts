@@ -1,32 +1,78 @@
 import * as vscode from "vscode";
-import { activeRunbook, newRunbook, placeOf } from "./runbook";
+import { Demo } from "./demo";
+import { OwnEnvironment } from "./environment";
+import { FirstRun } from "./firstRun";
+import { Location } from "./location";
+import { activeRunbook, isRunbook, newRunbook, openSample, placeOf } from "./runbook";
 import { Server } from "./server";
+import { StatusItem } from "./statusItem";
+import { type Account, Accounts, type Problem, type Profile } from "./views/accounts";
 import { type Conversation, Conversations } from "./views/conversations";
 import { type Execution, Executions } from "./views/executions";
 import { type Resource, Resources } from "./views/resources";
 
 let server: Server | undefined;
 
-export async function activate(context: vscode.ExtensionContext): Promise<void> {
-  const started = (server = new Server());
+type Command = (...args: never[]) => unknown;
+
+export function activate(context: vscode.ExtensionContext): void {
+  const output = vscode.window.createOutputChannel("CloudOps", { log: true });
+  const environment = new OwnEnvironment(context, output);
+  const location = new Location(environment, output);
+  const started = (server = new Server(context, output, location));
+  const firstRun = new FirstRun(context, started);
+  const demo = new Demo(started, location, firstRun);
+  const accounts = new Accounts(started, firstRun);
+  const status = new StatusItem(started, accounts, firstRun);
+  const register = (commands: Record<string, Command>): void => {
+    for (const [id, action] of Object.entries(commands)) {
+      context.subscriptions.push(vscode.commands.registerCommand(`cloudops-ui.${id}`, action));
+    }
+  };
+  context.subscriptions.push(output, started, status, demo);
+  register({
+    ...runbookCommands(started),
+    ...serverCommands(started, environment, context),
+    ...estateCommands(started, firstRun, accounts),
+    status: () => status.menu(),
+    changeProfile: () => status.changeProfile(),
+    changeRegion: () => status.changeRegion(),
+    tryDemo: () => demo.start(),
+    leaveDemo: () => demo.leave(),
+    openSample: () => openSample(context, demo),
+    firstSteps: () =>
+      vscode.commands.executeCommand(
+        "workbench.action.openWalkthrough",
+        `${context.extension.id}#firstSteps`,
+        false,
+      ),
+  });
+  register(views(context, started, accounts));
   context.subscriptions.push(
-    started,
-    ...commands(started),
-    ...views(started),
     vscode.workspace.onDidChangeConfiguration(async (event) => {
-      if (event.affectsConfiguration("cloudops.server")) {
+      if (started.state !== "off" && RESTARTING.some((name) => event.affectsConfiguration(name))) {
         await started.restart();
       }
     }),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => started.restart()),
+    vscode.workspace.onDidOpenTextDocument(async (document) => {
+      if (isRunbook(document)) {
+        await started.wake();
+      }
+    }),
   );
-  await started.start();
+  if (vscode.workspace.textDocuments.some(isRunbook)) {
+    void started.wake();
+  }
 }
 
 export async function deactivate(): Promise<void> {
   await server?.stop();
 }
 
-function commands(server: Server): vscode.Disposable[] {
+const RESTARTING = ["cloudops.server", "cloudops.suggest"];
+
+function runbookCommands(server: Server): Record<string, Command> {
   const atCursor =
     (command: string, more: object = {}) =>
     async (): Promise<void> => {
@@ -35,32 +81,74 @@ function commands(server: Server): vscode.Disposable[] {
         await server.execute(command, { ...placeOf(editor), ...more });
       }
     };
-  return [
-    vscode.commands.registerCommand("cloudops-ui.ask", atCursor("cloudops.sendParagraph")),
-    vscode.commands.registerCommand("cloudops-ui.run", atCursor("cloudops.executeCommand")),
-    vscode.commands.registerCommand("cloudops-ui.runAll", atCursor("cloudops.runPlan")),
-    vscode.commands.registerCommand("cloudops-ui.scan", () =>
-      server.execute("cloudops.scanEstate"),
-    ),
-    vscode.commands.registerCommand("cloudops-ui.sync", () =>
-      server.execute("cloudops.triggerSync", { kind: "incremental" }),
-    ),
-    vscode.commands.registerCommand("cloudops-ui.restart", () => server.restart()),
-    vscode.commands.registerCommand("cloudops-ui.showLogs", () => {
-      server.output.show();
-    }),
-    vscode.commands.registerCommand("cloudops-ui.newRunbook", newRunbook),
-  ];
+  return {
+    ask: atCursor("cloudops.sendParagraph"),
+    run: atCursor("cloudops.executeCommand"),
+    runAll: atCursor("cloudops.runPlan"),
+    newRunbook,
+  };
 }
 
-function views(server: Server): vscode.Disposable[] {
+function serverCommands(
+  server: Server,
+  environment: OwnEnvironment,
+  context: vscode.ExtensionContext,
+): Record<string, Command> {
+  return {
+    restart: () => server.restart(),
+    showLogs: () => {
+      server.output.show();
+    },
+    setUpServer: async () => {
+      if ((await environment.install()) !== undefined) {
+        await server.restart();
+      }
+    },
+    howToFix: () =>
+      vscode.commands.executeCommand(
+        "markdown.showPreview",
+        vscode.Uri.joinPath(context.extensionUri, "dist", "troubleshooting.md"),
+      ),
+  };
+}
+
+function estateCommands(
+  server: Server,
+  firstRun: FirstRun,
+  accounts: Accounts,
+): Record<string, Command> {
+  const allowed = (action: () => unknown) => async (): Promise<void> => {
+    if (await firstRun.allow()) {
+      await server.wake();
+      await action();
+    }
+  };
+  return {
+    scan: allowed(() => server.execute("cloudops.scanEstate")),
+    sync: allowed(() => server.execute("cloudops.triggerSync", { kind: "incremental" })),
+    allowAccounts: allowed(() => {
+      accounts.refresh();
+    }),
+    chooseProfiles: allowed(() => accounts.chooseScanned()),
+    signIn: (row?: Profile) => accounts.signIn(row),
+    signOut: () => accounts.signOut(),
+    selectProfile: (row?: Profile) => accounts.select(row),
+    scanProfile: (row: Profile) => accounts.scan(row),
+    openProblem: (row: Problem) => accounts.openProblem(row),
+  };
+}
+
+function views(
+  context: vscode.ExtensionContext,
+  server: Server,
+  accounts: Accounts,
+): Record<string, Command> {
   const resources = new Resources(server);
   const executions = new Executions(server);
   const conversations = new Conversations(server);
-  const options = { showCollapseAll: true };
   resources.view = vscode.window.createTreeView("cloudops.resources", {
     treeDataProvider: resources,
-    ...options,
+    showCollapseAll: true,
   });
   executions.view = vscode.window.createTreeView("cloudops.executions", {
     treeDataProvider: executions,
@@ -68,31 +156,43 @@ function views(server: Server): vscode.Disposable[] {
   conversations.view = vscode.window.createTreeView("cloudops.conversations", {
     treeDataProvider: conversations,
   });
+  accounts.view = vscode.window.createTreeView<Account>("cloudops.accounts", {
+    treeDataProvider: accounts,
+    manageCheckboxStateManually: true,
+  });
   const refresh = (): void => {
-    resources.refresh();
-    executions.refresh();
-    conversations.refresh();
+    for (const tree of [resources, executions, conversations, accounts]) {
+      tree.refresh();
+    }
   };
-  const on = (id: string, action: (row: never) => unknown): vscode.Disposable =>
-    vscode.commands.registerCommand(`cloudops-ui.${id}`, action);
-  return [
-    resources.view,
-    executions.view,
-    conversations.view,
+  for (const view of [resources.view, executions.view, conversations.view, accounts.view]) {
+    context.subscriptions.push(
+      view,
+      view.onDidChangeVisibility(async ({ visible }) => {
+        if (visible) {
+          await server.wake();
+        }
+      }),
+    );
+  }
+  context.subscriptions.push(
+    accounts.view.onDidChangeCheckboxState((event) => accounts.checked(event)),
     server.onDidWork(refresh),
     vscode.workspace.registerTextDocumentContentProvider(Executions.scheme, executions),
-    on("refreshViews", refresh),
-    on("searchResources", () => resources.search()),
-    on("mentionResource", (row: Resource) => resources.mention(row)),
-    on("resourceDetails", (row: Resource) => resources.details(row)),
-    on("copyArn", (row: Resource) => vscode.env.clipboard.writeText(row.arn)),
-    on("showOutput", (row: Execution) => executions.show(row)),
-    on("cancelExecution", (row: Execution) => executions.cancel(row)),
-    on("searchConversations", () => conversations.search()),
-    on("openConversation", (row: Conversation) => conversations.open(row)),
-    on("renameConversation", (row: Conversation) => conversations.rename(row)),
-    on("labelConversation", (row: Conversation) => conversations.label(row)),
-    on("exportConversation", (row: Conversation) => conversations.export(row)),
-    on("deleteConversation", (row: Conversation) => conversations.delete(row)),
-  ];
+  );
+  return {
+    refreshViews: refresh,
+    searchResources: () => resources.search(),
+    mentionResource: (row: Resource) => resources.mention(row),
+    resourceDetails: (row: Resource) => resources.details(row),
+    copyArn: (row: Resource) => vscode.env.clipboard.writeText(row.arn),
+    showOutput: (row: Execution) => executions.show(row),
+    cancelExecution: (row: Execution) => executions.cancel(row),
+    searchConversations: () => conversations.search(),
+    openConversation: (row: Conversation) => conversations.open(row),
+    renameConversation: (row: Conversation) => conversations.rename(row),
+    labelConversation: (row: Conversation) => conversations.label(row),
+    exportConversation: (row: Conversation) => conversations.export(row),
+    deleteConversation: (row: Conversation) => conversations.delete(row),
+  };
 }
