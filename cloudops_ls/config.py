@@ -88,8 +88,9 @@ class CommandSettings(_Section):
     """How confirmed commands are run."""
 
     timeout_seconds: float = Field(default=900, gt=0, le=86_400)
-    output_limit_bytes: int = Field(default=16_777_216, ge=1024)
-    """Most output of one command that is kept."""
+    output_limit_bytes: int = Field(default=1_073_741_824, ge=1024)
+    """Most output of one command that is stored. Nothing more is stored, either, where it would
+    leave less than 256 MiB of the disk."""
     lines_in_file: int = Field(default=200, ge=1, le=10_000)
     """Most output lines written into the runbook; the whole output is stored."""
     confirmation_seconds: float = Field(default=300, gt=0, le=3600)

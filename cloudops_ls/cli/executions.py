@@ -51,9 +51,9 @@ def show_execution(
         bool, typer.Option(help="Print the record as JSON instead of the output.")
     ] = False,
 ) -> None:
-    """Print the whole stored output of one execution."""
+    """Print the whole stored output of one execution, however long it is."""
     with open_storage(Home.locate()) as storage:
-        found = storage.executions.get(execution_id)
+        found = storage.executions.get(execution_id, output=False)
         if found is None:
             raise CloudOpsError(
                 "There is no such execution",
@@ -63,7 +63,8 @@ def show_execution(
         if details:
             typer.echo(found.model_dump_json(indent=2, exclude={"output"}))
             return
-        if found.metadata.get("reveals_secret") and found.output:
+        length = storage.executions.output_length(execution_id)
+        if found.metadata.get("reveals_secret") and length:
             if not reveal:
                 raise CloudOpsError(
                     "The output of this execution holds a secret",
@@ -71,6 +72,10 @@ def show_execution(
                     fix="Add --reveal to print it; the audit log will say so",
                 )
             storage.audit.append(AuditEvent.OUTPUT_SHOWN, execution_id=execution_id)
-    typer.echo(found.output, nl=not found.output.endswith("\n"))
+        piece = "\n"
+        for piece in storage.executions.output(execution_id):
+            typer.echo(piece, nl=False)
+        if not piece.endswith("\n"):
+            typer.echo()
     if undo := found.metadata.get("undo"):
         typer.echo(f"To take it back: {undo}", err=True)

@@ -156,9 +156,9 @@ class _Terminal:
             )
             cancel = _cancelled_by_the_keyboard()
             hidden = command.reveals_secret and not reveal
-            heard = _ignore if hidden else _printed()
+            heard = _ignore if hidden else _printed
             outcome = await executor.run(order, execution, on_output=heard, cancel=cancel)
-            if hidden and outcome.output.strip():
+            if hidden and outcome.output:
                 self._told.print(
                     "The output holds a secret. It is stored encrypted: "
                     f"cloudops-ls executions show {execution.id} --reveal"
@@ -285,18 +285,11 @@ def _cancelled_by_the_keyboard() -> asyncio.Event:
     return cancel
 
 
-def _printed() -> Callable[[str], None]:
-    """Return a listener that prints what is new of a growing output."""
-    printed = 0
-
-    def heard(so_far: str) -> None:
-        nonlocal printed
-        sys.stdout.write(so_far[printed:])
-        sys.stdout.flush()
-        printed = len(so_far)
-
-    return heard
+def _printed(piece: str) -> None:
+    """Print what is new."""
+    sys.stdout.write(piece)
+    sys.stdout.flush()
 
 
-def _ignore(_so_far: str) -> None:
+def _ignore(_piece: str) -> None:
     """Print nothing of an output that holds secrets."""

@@ -7,7 +7,9 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from cloudops_ls.commands.excerpt import Excerpt
 from cloudops_ls.commands.run import AWS_CLI, Chunk, Finished, RunError, run
+from cloudops_ls.errors import CloudOpsError, RetryableError
 from cloudops_ls.storage.records import Execution, ExecutionStatus
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ T = TypeVar("T")
 
 STORE_SECONDS = 1.0
 """Pause between two writes of growing output into the store."""
+_MOST_WAITING = 4 * 2**20
+"""Characters that may wait to be stored; the command waits when there are more."""
 
 
 class Stored(Protocol):
@@ -42,7 +46,7 @@ class Limits:
     timeout
         Seconds.
     output
-        Bytes that are kept.
+        Bytes that are stored.
     """
 
     timeout: float
@@ -79,7 +83,7 @@ class Outcome:
     Attributes
     ----------
     output
-        What it printed, as far as it was kept.
+        What it printed: beginning and end of it, where it is long. The whole is in the store.
     error
         Why it did not succeed, where that is known beside its output.
     """
@@ -87,7 +91,7 @@ class Outcome:
     execution_id: str
     status: ExecutionStatus
     exit_status: int | None
-    output: str
+    output: Excerpt
     error: str | None
 
 
@@ -152,7 +156,7 @@ class Executor:
         order: Order,
         execution: Execution,
         *,
-        on_output: Callable[[str], None] = lambda _output: None,
+        on_output: Callable[[str], None] = lambda _piece: None,
         cancel: asyncio.Event | None = None,
     ) -> Outcome:
         """Run what was approved, once; its end is in the store when this returns.
@@ -162,7 +166,7 @@ class Executor:
         execution
             What `approve` returned.
         on_output
-            Called with the whole output so far whenever there is more.
+            Called with each piece of output.
         cancel
             Ends the command when set.
 
@@ -194,8 +198,11 @@ class _Run:
         self._id = execution_id
         self._on_output = on_output
         self._ended = asyncio.Event()
-        self._output = ""
-        self._kept = 0
+        self._excerpt = Excerpt()
+        self._waiting: list[str] = []
+        self._waiting_length = 0
+        self._storing = asyncio.Lock()
+        self._dropped: str | None = None
 
     async def to_the_end(self, events: Any) -> Outcome:
         # Recorded before it runs: after a crash the log says "unknown", never nothing.
@@ -220,31 +227,55 @@ class _Run:
         elif finished is not None and finished.truncated:
             error = "The rest of the output was dropped: see commands.output_limit_bytes."
         await self._store()
+        error = error or self._dropped
         await self._update(status=status, exit_status=exit_status, error=error)
-        return Outcome(self._id, status, exit_status, self._output, error)
+        return Outcome(self._id, status, exit_status, self._excerpt, error)
 
     async def _consume(self, events: Any) -> Finished | None:
         async with contextlib.aclosing(events):
             async for event in events:
                 match event:
                     case Chunk(text=text):
-                        self._output += text
-                        self._on_output(self._output)
+                        self._excerpt.add(text)
+                        self._on_output(text)
+                        await self._keep(text)
                     case Finished():
                         return event
         return None
+
+    async def _keep(self, text: str) -> None:
+        if self._dropped is not None:
+            return
+        self._waiting.append(text)
+        self._waiting_length += len(text)
+        if self._waiting_length > _MOST_WAITING:
+            # Nothing is read from the command meanwhile, so it waits for the disk.
+            with contextlib.suppress(RetryableError):
+                await self._store()
 
     async def _keep_storing(self) -> None:
         while not self._ended.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), STORE_SECONDS)
-            await self._store()
+            with contextlib.suppress(RetryableError):
+                await self._store()
 
     async def _store(self) -> None:
-        new = self._output[self._kept :]
-        if new:
-            await self._stored(lambda store: store.executions.append_output(self._id, new))
-            self._kept += len(new)
+        async with self._storing:
+            new = "".join(self._waiting)
+            if not new:
+                return
+            pieces = len(self._waiting)
+            try:
+                await self._stored(lambda store: store.executions.append_output(self._id, new))
+            except RetryableError:
+                # Kept: it is tried again with what comes next.
+                raise
+            except CloudOpsError as error:
+                # The command goes on: ending it half way may do more harm than a lost output.
+                self._dropped = f"The rest of the output was dropped. {error.what}."
+            del self._waiting[:pieces]
+            self._waiting_length -= len(new)
 
     async def _update(self, **changes: Any) -> None:
         await self._stored(lambda store: store.executions.update(self._id, **changes))

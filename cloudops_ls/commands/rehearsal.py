@@ -17,14 +17,15 @@ _LONGEST = 300
 
 def rehearsal_in_words(outcome: Outcome) -> str:
     """Return what a dry run showed; EC2 says "it would have succeeded" with an error."""
-    if _WOULD.search(outcome.output):
+    output = outcome.output.text
+    if _WOULD.search(output):
         return "Dry run: AWS says that it would succeed"
     if outcome.status is ExecutionStatus.SUCCESS:
-        said = " ".join(outcome.output.split())[:_LONGEST]
+        said = " ".join(output.split())[:_LONGEST]
         return f"Dry run: it went well{f': {said}' if said else ''}"
     if outcome.status is ExecutionStatus.CANCELLED:
         return "Dry run: it was cancelled"
-    found = _CODE.search(outcome.output)
+    found = _CODE.search(output)
     if found is not None:
         return f"Dry run: it would fail with {found['code']}: {found['text'][:_LONGEST]}"
     return f"Dry run: it failed ({outcome.error or outcome.exit_status})"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cloudops_ls.commands.excerpt import Excerpt
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.lsp.outputs import pointer_to
 from cloudops_ls.storage.audit_chain import AuditEvent
 
 if TYPE_CHECKING:
@@ -13,10 +15,14 @@ if TYPE_CHECKING:
     from cloudops_ls.storage.records import Execution
     from cloudops_ls.storage.service import StorageService
 
+_LARGEST = 2**20
+"""Characters of output in one answer: an editor has to show them."""
+
 
 async def execution_logs(session: Session, wanted: ExecutionLogs) -> list[dict[str, Any]]:
-    """Return executions, newest first; one alone with its whole output.
+    """Return executions, newest first; one alone with its output.
 
+    Of a very long output beginning and end, with a line between them that says where the whole is.
     Output that holds a secret is left out unless it is asked for, and that is recorded.
 
     Raises
@@ -32,13 +38,17 @@ async def execution_logs(session: Session, wanted: ExecutionLogs) -> list[dict[s
     id_ = wanted.execution_id
 
     def read(store: StorageService) -> Execution | None:
-        found = store.executions.get(id_)
-        if found is None or not found.metadata.get("reveals_secret"):
-            return found
-        if not wanted.reveal:
-            return found.model_copy(update={"output": ""})
-        store.audit.append(AuditEvent.OUTPUT_SHOWN, execution_id=id_)
-        return found
+        found = store.executions.get(id_, output=False)
+        if found is None:
+            return None
+        if found.metadata.get("reveals_secret"):
+            if not wanted.reveal:
+                return found
+            store.audit.append(AuditEvent.OUTPUT_SHOWN, execution_id=id_)
+        output = Excerpt(head=_LARGEST // 2, tail=_LARGEST // 2)
+        for piece in store.executions.output(id_):
+            output.add(piece)
+        return found.model_copy(update={"output": output.text_with(pointer_to(id_))})
 
     found = await session.stored(read)
     if found is None:

@@ -11,6 +11,7 @@ from cloudops_ls.runbook.edits import NoPlace, OutputText, set_output
 from cloudops_ls.runbook.text import Span, TextEdit
 
 if TYPE_CHECKING:
+    from cloudops_ls.commands.excerpt import Excerpt
     from cloudops_ls.lsp.documents import RunbookDocument
     from cloudops_ls.lsp.session import Session
     from cloudops_ls.runbook.model import Command
@@ -47,10 +48,19 @@ class OutputWriter:
         self._execution_id = execution_id
         self._lines = lines
 
-    async def show(self, status: str, content: str) -> bool:
-        """Write the output so far; return whether it is in the file."""
+    async def show(self, status: str, content: Excerpt, note: str | None = None) -> bool:
+        """Write the output so far; return whether it is in the file.
+
+        Parameters
+        ----------
+        note
+            What else there is to say, below it.
+        """
         shown = cut(content, self._lines, self._execution_id)
-        output = OutputText(self._execution_id, status, language_of(content), shown)
+        language = language_of(content)
+        if note is not None:
+            shown, language = f"{shown}\n{note}".lstrip("\n"), "text"
+        output = OutputText(self._execution_id, status, language, shown)
         try:
             written = await write(
                 self._session.server,
@@ -92,9 +102,9 @@ def smallest(edit: TextEdit, text: str) -> TextEdit:
     return TextEdit(span, new[head : len(new) - tail])
 
 
-def language_of(content: str) -> str:
+def language_of(content: Excerpt) -> str:
     """Return the info string's language for an output."""
-    text = content.strip()
+    text = content.text.strip() if content.whole else ""
     if text.startswith(("{", "[")):
         try:
             json.loads(text)
@@ -104,21 +114,29 @@ def language_of(content: str) -> str:
     return "text"
 
 
-def cut(content: str, lines: int, execution_id: str) -> str:
+def pointer_to(execution_id: str) -> str:
+    """Return where the whole of a cut output is."""
+    return f"the whole is stored: cloudops-ls executions show {execution_id}"
+
+
+def cut(content: Excerpt, lines: int, execution_id: str) -> str:
     """Return the head and tail of long output, with where the whole is between them."""
-    content = content.rstrip("\n")
-    rows = content.split("\n")
-    pointer = f"the whole is stored: cloudops-ls executions show {execution_id}"
-    if len(rows) > lines:
-        head = lines // 2
-        left_out = len(rows) - lines
-        tail = rows[len(rows) - (lines - head) :]
-        rows = [*rows[:head], f"… {left_out:,} lines left out; {pointer} …", *tail]
-        content = "\n".join(rows)
-    if len(content) > _LONGEST_TEXT:
+    head, tail = content.head, content.tail.rstrip("\n")
+    if content.whole:
+        head = tail = content.text.rstrip("\n")
+    rows = [head.split("\n"), tail.split("\n")]
+    total = (
+        len(rows[0]) if content.whole else content.line_ends + 1 - (len(content.tail) - len(tail))
+    )
+    pointer = pointer_to(execution_id)
+    shown = head if content.whole else f"{head}{tail}"
+    if total > lines:
+        upper = rows[0][: lines // 2]
+        lower = rows[1][-(lines - len(upper)) :]
+        left_out = total - len(upper) - len(lower)
+        shown = "\n".join([*upper, f"… {left_out:,} lines left out; {pointer} …", *lower])
+    if len(shown) > _LONGEST_TEXT:
         half = _LONGEST_TEXT // 2
-        left_out = len(content) - 2 * half
-        content = (
-            f"{content[:half]}\n… {left_out:,} characters left out; {pointer} …\n{content[-half:]}"
-        )
-    return content
+        left_out = content.length - 2 * half
+        shown = f"{head[:half]}\n… {left_out:,} characters left out; {pointer} …\n{tail[-half:]}"
+    return shown

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from cloudops_ls.lsp.session import Session
     from cloudops_ls.runbook.model import Command, Runbook
     from cloudops_ls.storage.records import Execution
+    from cloudops_ls.storage.service import StorageService
+
+_LARGEST = 16 * 2**20
+"""Characters of output that are read for a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ async def succeeded(session: Session, document: RunbookDocument, step: Step) -> 
     if command is None or command.output is None or not command.output.execution_id:
         return None
     id_ = command.output.execution_id
-    found = await session.stored(lambda store: store.executions.get(id_))
+    found = await session.stored(lambda store: store.executions.get(id_, output=False))
     if found is None or found.command != step.text or found.metadata.get("dry_run"):
         return None
     return found if found.status is ExecutionStatus.SUCCESS else None
@@ -128,7 +132,19 @@ async def _output_of(
             f"The output of step {step.number} holds a secret, which is not written into commands",
             where=placeholder.text,
         )
-    return run.output
+
+    def read(store: StorageService) -> str | None:
+        too_long = store.executions.output_length(run.id) > _LARGEST
+        return None if too_long else "".join(store.executions.output(run.id))
+
+    output = await session.stored(read)
+    if output is None:
+        raise PlaceholderError(
+            f"The output of step {step.number} is too long to take a value from",
+            where=placeholder.text,
+            fix=f"Let step {step.number} print less, with --query",
+        )
+    return output
 
 
 def text_digest(runbook: Runbook) -> str:

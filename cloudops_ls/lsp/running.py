@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from cloudops_ls.commands.excerpt import Excerpt
 from cloudops_ls.commands.executor import Executor, Limits
 from cloudops_ls.lsp.guard import show
 from cloudops_ls.lsp.outputs import OutputWriter
@@ -23,6 +24,7 @@ _STREAM_SECONDS = 1.0
 """Pause between two writes of growing output into the file."""
 _QUIET_SECONDS = 0.4
 """A command that ends within this is one edit, and so one undo step."""
+_LONGEST_LINE = 120
 _HIDDEN = (
     "The output holds a secret. It is stored encrypted: cloudops-ls executions show {id} --reveal"
 )
@@ -47,25 +49,24 @@ async def run_in_file(
         session, document, command, execution.id, session.settings.commands.lines_in_file
     )
     hidden = order.checked.reveals_secret
-    output = ""
+    output = Excerpt()
 
-    def heard(so_far: str) -> None:
-        nonlocal output
-        output = so_far
+    def heard(piece: str) -> None:
+        output.add(piece)
         if not hidden:
-            work.report(_last_line(so_far))
+            work.report(output.last_line[:_LONGEST_LINE])
 
-    def visible(text: str) -> str:
-        return _HIDDEN.format(id=execution.id) if hidden and text.strip() else text
+    def visible(text: Excerpt) -> Excerpt:
+        return Excerpt.of(_HIDDEN.format(id=execution.id)) if hidden and text else text
 
     async def stream() -> None:
         """Write what has come so far, at a pace that a reader and an editor can follow."""
         await asyncio.sleep(_QUIET_SECONDS)
-        shown: str | None = None
+        shown: int | None = None
         while True:
-            if output != shown:
-                shown = output
-                await writer.show("running", visible(shown))
+            if output.length != shown:
+                shown = output.length
+                await writer.show("running", visible(output))
             await asyncio.sleep(_STREAM_SECONDS)
 
     async with WorkDone(session, f"Running {order.checked.command}") as work:
@@ -79,8 +80,7 @@ async def run_in_file(
                 streaming.cancel()
                 await asyncio.gather(streaming, return_exceptions=True)
         work.finish(outcome.status.value)
-    text = f"{outcome.output.rstrip()}\n{outcome.error}" if outcome.error else outcome.output
-    if not await writer.show(outcome.status.value, visible(text)):
+    if not await writer.show(outcome.status.value, visible(outcome.output), outcome.error):
         show(
             session.server,
             f"The command ended ({outcome.status.value}); its output has no place in the file any "
@@ -88,8 +88,3 @@ async def run_in_file(
             types.MessageType.Warning,
         )
     return outcome
-
-
-def _last_line(output: str) -> str:
-    rows = [row for row in output.rstrip().rsplit("\n", 2) if row.strip()]
-    return rows[-1][:120] if rows else ""

@@ -52,12 +52,12 @@ async def offer_to_wait(
     if not checked.access.mutates or outcome.status is not ExecutionStatus.SUCCESS:
         return
     states = await _states(session, checked.resources)
-    going_on = [state for state in states or states_in(outcome.output) if under_way(state)]
+    going_on = [state for state in states or states_in(outcome.output.head) if under_way(state)]
     if not going_on:
         return
     waiter = await session.worker.request(
         wire.WAITER,
-        {"command": checked.model_dump(mode="json"), "output": outcome.output[:_LARGEST]},
+        {"command": checked.model_dump(mode="json"), "output": outcome.output.head[:_LARGEST]},
     )
     target = _target(session, checked)
     if waiter is None and target is None:
@@ -110,7 +110,7 @@ async def _by_waiter(
     if outcome.status is ExecutionStatus.SUCCESS:
         show(session.server, f"{checked.command} has come to its end.")
     elif outcome.status is not ExecutionStatus.CANCELLED:
-        reason = " ".join(outcome.output.split())[:200] or outcome.error
+        reason = " ".join(outcome.output.text.split())[:200] or outcome.error
         show(
             session.server,
             f"Waiting for {checked.command} ended without it: {reason}",

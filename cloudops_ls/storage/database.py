@@ -63,6 +63,10 @@ class Backend(Protocol):
         """Return the bytes it takes."""
         ...
 
+    def room(self) -> int | None:
+        """Return the bytes that are free where it is kept; None where nobody here knows."""
+        ...
+
     def damage(self) -> str | None:
         """Look at every page; return what is wrong, None where nothing is."""
         ...
@@ -179,6 +183,10 @@ class Database:
         """Return the bytes it takes, the write-ahead log included."""
         with self._translated():
             return self._backend.size()
+
+    def room(self) -> int | None:
+        """Return the bytes that are free where it is kept; None where that is another machine."""
+        return self._backend.room()
 
     def damage(self) -> str | None:
         """Look at every page of the database; return what is wrong, None where nothing is.

@@ -6,15 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, insert, or_, select, update
 
+from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.storage.audit_chain import AuditEvent
 from cloudops_ls.storage.chat import ensure_conversation
-from cloudops_ls.storage.execution_outputs import add_output, output_digest, output_of
+from cloudops_ls.storage.execution_outputs import (
+    add_output,
+    output_digest,
+    output_length,
+    output_of,
+    stream_output,
+)
 from cloudops_ls.storage.processes import ProcessIdentity
 from cloudops_ls.storage.records import Execution, ExecutionStatus, now
 from cloudops_ls.storage.tables import ExecutionRow, MessageRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pydantic import JsonValue
     from sqlalchemy import Connection
@@ -23,6 +30,12 @@ if TYPE_CHECKING:
     from cloudops_ls.storage.database import Database
 
 UNSEEN_END = "The process that watched this command ended before the command did."
+RESERVE = 256 * 2**20
+"""Bytes of disk that output is never stored into."""
+
+
+class NoRoomError(CloudOpsError):
+    """The disk has no room for more output."""
 
 
 class ExecutionLog:
@@ -84,7 +97,8 @@ class ExecutionLog:
     ) -> Execution:
         """Change an execution; None leaves a field, ``metadata`` is merged.
 
-        ``started_at`` is set when it becomes running, ``completed_at`` when it ends.
+        The record is returned without its output. ``started_at`` is set when it becomes running,
+        ``completed_at`` when it ends.
 
         Raises
         ------
@@ -118,7 +132,7 @@ class ExecutionLog:
                 )
             if "status" in changes:
                 _audit_step(audit, execution_id, ExecutionStatus(changes["status"]), exit_status)
-            return _execution(_row(connection, execution_id), output_of(connection, execution_id))
+            return _execution(_row(connection, execution_id))
 
     def append_output(self, execution_id: str, text: str) -> None:
         """Add a piece of output; it is durable when this returns.
@@ -127,13 +141,28 @@ class ExecutionLog:
         ------
         KeyError
             There is no such execution.
+        NoRoomError
+            It would leave the disk with less than `RESERVE`; nothing was added. The rest of that
+            room is for the record of how the command ended, and for everybody else.
         """
+        room = self._database.room()
+        if room is not None and room - 2 * len(text) < RESERVE:
+            raise NoRoomError(
+                f"Less than {RESERVE // 2**20} MiB of disk are left, so output is no longer stored",
+                fix="Make room on the disk that holds the store",
+            )
         with self._database.write() as connection:
             _row(connection, execution_id)
             add_output(connection, execution_id, text)
 
     def get(self, execution_id: str, *, output: bool = True) -> Execution | None:
-        """Return an execution, with its whole output unless that is not wanted, or None."""
+        """Return an execution, or None.
+
+        Parameters
+        ----------
+        output
+            With its whole output, however long; see `output` for one piece after the other.
+        """
         with self._database.read() as connection:
             row = connection.execute(
                 select(ExecutionRow).where(ExecutionRow.id == execution_id)
@@ -141,6 +170,15 @@ class ExecutionLog:
             if row is None:
                 return None
             return _execution(row, output_of(connection, execution_id) if output else "")
+
+    def output(self, execution_id: str) -> Iterator[str]:
+        """Yield the output so far, piece by piece; nothing for an unknown execution."""
+        return stream_output(self._database, execution_id)
+
+    def output_length(self, execution_id: str) -> int:
+        """Return the characters of the output so far; 0 for an unknown execution."""
+        with self._database.read() as connection:
+            return output_length(connection, execution_id)
 
     def recover(self) -> list[Execution]:
         """Mark unfinished executions of processes that are gone as ``unknown``; return them."""

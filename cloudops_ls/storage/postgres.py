@@ -89,6 +89,10 @@ class PostgreSql:
         with self.engine.connect() as connection:
             return int(connection.execute(_SIZE).scalar_one())
 
+    def room(self) -> int | None:
+        """Leave it to the server."""
+        return None
+
     def damage(self) -> str | None:
         """Leave it to the server (``pg_amcheck``, data checksums)."""
         return None

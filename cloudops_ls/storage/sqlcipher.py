@@ -79,6 +79,10 @@ class SqlCipher:
                 total += self._path.with_name(self._path.name + suffix).stat().st_size
         return total
 
+    def room(self) -> int | None:
+        """Return the bytes that this user may still write to the file's disk."""
+        return shutil.disk_usage(self._path.parent).free
+
     def damage(self) -> str | None:
         """Check every page's authentication code, then the structure."""
         with self.engine.connect() as connection:

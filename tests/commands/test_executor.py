@@ -17,6 +17,7 @@ from cloudops_ls.commands.check import CommandChecker
 from cloudops_ls.commands.executor import Executor, Limits, Order, Outcome
 from cloudops_ls.commands.model import CommandContext
 from cloudops_ls.home import Home
+from cloudops_ls.storage import executions
 from cloudops_ls.storage.records import ExecutionStatus
 from cloudops_ls.storage.service import StorageService
 from tests.storage.samples import ring
@@ -84,7 +85,7 @@ def test_what_is_approved_is_what_runs_and_what_is_recorded(
     outcome = asyncio.run(run(store, checked))
     assert outcome.status is ExecutionStatus.SUCCESS
     words = ["ssm", "put-parameter", "--name", "n", "--type", "String", "--value", value]
-    got = json.loads(outcome.output)
+    got = json.loads(outcome.output.text)
     # The child's words, the approved ones, the recorded ones, and what was written: all the same.
     assert got == [*words, "--profile", "production", "--region", "us-west-2"]
     assert ("aws", *got) == checked.argv
@@ -135,5 +136,50 @@ async def test_output_that_comes_at_the_last_moment_is_stored_whole(
     outcome = await executor.run(order_for(checked), execution, on_output=heard.append)
     kept = store.executions.get(execution.id)
     assert kept is not None
-    assert kept.output == outcome.output == heard[-1] == "".join(f"line {n}\n" for n in range(2000))
+    assert kept.output == outcome.output.text == "".join(heard)
+    assert kept.output == "".join(f"line {n}\n" for n in range(2000))
     assert store.audit.verify().intact
+
+
+async def test_output_of_any_length_is_stored_whole_and_held_by_nobody(
+    store: StorageService, checker: CommandChecker
+) -> None:
+    book = ApprovalBook()
+    largest = 0
+
+    async def stored(call: Callable[[StorageService], Any]) -> Any:
+        nonlocal largest
+        # What waits to be stored is bounded, so a slow disk slows the command down.
+        largest = max(largest, *(len(each) for each in _texts_in(call)), 0)
+        return await asyncio.to_thread(call, store)
+
+    line = "x" * 1023 + "\n"
+    code = f"import sys\nfor n in range(24 * 1024): sys.stdout.write({line!r})"
+    executor = Executor(stored, book, Limits(60, 2**30), prefix=(sys.executable, "-c", code))
+    checked = checker.check("aws s3 ls", CONTEXT)
+    digest = approval_digest(checked, "file:///x", 1)
+    execution = await executor.approve(order_for(checked), book.grant(digest), digest)
+    outcome = await executor.run(order_for(checked), execution)
+    assert outcome.status is ExecutionStatus.SUCCESS and outcome.error is None
+    assert outcome.output.length == store.executions.output_length(execution.id) == 24 * 2**20
+    assert len(outcome.output.text) < 2**20
+    assert 0 < largest < 5 * 2**20
+    assert all(set(piece) == {"x", "\n"} for piece in store.executions.output(execution.id))
+    assert store.audit.verify().intact
+
+
+async def test_a_command_goes_on_where_there_is_no_room_for_its_output(
+    store: StorageService, checker: CommandChecker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executions, "RESERVE", 2**62)
+    outcome = await run(store, checker.check("aws s3 ls", CONTEXT))
+    assert outcome.status is ExecutionStatus.SUCCESS
+    assert outcome.error is not None and "was dropped" in outcome.error
+    (kept,) = store.executions.list()
+    assert (kept.status, kept.error) == (ExecutionStatus.SUCCESS, outcome.error)
+
+
+def _texts_in(call: Callable[[StorageService], Any]) -> list[str]:
+    """Return the texts that a call on the store carries."""
+    cells = call.__closure__ or ()
+    return [cell.cell_contents for cell in cells if isinstance(cell.cell_contents, str)]

@@ -167,7 +167,7 @@ class Operator:
     async def wave(self, texts: list[str]) -> list[tuple[CheckedCommand, Outcome]]:
         ran = list(await asyncio.gather(*map(self.run, texts)))
         failed = {
-            checked.command: outcome.output
+            checked.command: outcome.output.text
             for checked, outcome in ran
             if outcome.status is not ExecutionStatus.SUCCESS
         }
@@ -195,9 +195,9 @@ async def test_operations_of_many_services_run_as_they_were_checked_and_are_reco
         operator = Operator(checker, store, environment)
         ran = await operator.wave([text.replace("{endpoint}", endpoint) for text in CREATE])
         told = {
-            checked.command: json.loads(outcome.output)
+            checked.command: json.loads(outcome.output.text)
             for checked, outcome in ran
-            if outcome.output.startswith("{")
+            if outcome.output.head.startswith("{")
         }
         names = {
             "endpoint": endpoint,

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloudops_ls.commands.excerpt import Excerpt
 from cloudops_ls.lsp.outputs import cut, language_of, smallest
 from cloudops_ls.runbook.text import Span, TextEdit, apply_edits
 
@@ -14,7 +15,8 @@ from cloudops_ls.runbook.text import Span, TextEdit, apply_edits
 @given(st.lists(st.text(alphabet="abc 123", max_size=5), max_size=50), st.integers(1, 60))
 def test_short_output_stays_and_long_output_keeps_both_ends(rows: list[str], lines: int) -> None:
     content = "\n".join(rows).rstrip("\n")
-    shown = cut(content, lines, "01ID")
+    excerpt = Excerpt.of(content)
+    shown = cut(excerpt, lines, "01ID")
     rows = content.split("\n")
     if len(rows) <= lines:
         assert shown == content
@@ -28,9 +30,35 @@ def test_short_output_stays_and_long_output_keeps_both_ends(rows: list[str], lin
 
 
 def test_one_endless_line_is_cut_too() -> None:
-    shown = cut("x" * 10_000_000, 200, "01ID")
+    shown = cut(Excerpt.of("x" * 10_000_000), 200, "01ID")
     assert len(shown) < 70_000
-    assert "characters left out" in shown and "01ID" in shown
+    assert "9,934,464 characters left out" in shown and "01ID" in shown
+
+
+def test_of_an_output_that_nobody_holds_whole_both_ends_are_shown() -> None:
+    excerpt = Excerpt()
+    for number in range(1_000_000):
+        excerpt.add(f"line {number}\n")
+    assert len(excerpt.head) + len(excerpt.tail) < 500_000
+    kept = cut(excerpt, 10, "01ID").split("\n")
+    assert kept[:5] == [f"line {number}" for number in range(5)]
+    assert kept[5].startswith("… 999,990 lines left out")
+    assert kept[6:] == [f"line {number}" for number in range(999_995, 1_000_000)]
+    assert language_of(excerpt) == "text"
+
+
+@given(st.lists(st.text(alphabet="ab\n", max_size=9)), st.integers(1, 12), st.integers(1, 12))
+def test_an_excerpt_is_the_beginning_and_the_end(pieces: list[str], head: int, tail: int) -> None:
+    excerpt = Excerpt(head, tail)
+    for piece in pieces:
+        excerpt.add(piece)
+    text = "".join(pieces)
+    assert text.startswith(excerpt.head) and text.endswith(excerpt.tail)
+    assert excerpt.length == len(text) == len(excerpt.head) + excerpt.left_out + len(excerpt.tail)
+    assert excerpt.line_ends == text.count("\n")
+    assert excerpt.whole == (excerpt.left_out == 0)
+    assert excerpt.whole or len(excerpt.tail) >= tail
+    assert not excerpt.whole or excerpt.text == text
 
 
 @pytest.mark.parametrize(
@@ -46,7 +74,7 @@ def test_one_endless_line_is_cut_too() -> None:
     ],
 )
 def test_json_is_marked_as_such(content: str, language: str) -> None:
-    assert language_of(content) == language
+    assert language_of(Excerpt.of(content)) == language
 
 
 LINES = st.lists(st.sampled_from(["a", "b", "é😀", "", "```"]), max_size=6)
