@@ -191,6 +191,12 @@ class ApiOperation:
                 word = self._word(words, finding)
                 if finding.fatal:
                     missing = finding.kind is FindingKind.MISSING
+                    if missing and (option := self._option(finding)) is not None:
+                        # The CLI does not mark all that the API requires.
+                        absent = missing_parameters([option], self._where)
+                        absent.word = word
+                        wrong.append(absent)
+                        continue
                     kind = ErrorKind.MISSING_PARAMETER if missing else ErrorKind.INVALID_VALUE
                     error = CommandError(
                         kind,
@@ -224,6 +230,16 @@ class ApiOperation:
                 )
             )
         return tuple(problems)
+
+    def _option(self, finding: Finding) -> str | None:
+        """Return the option of the member that a finding is about."""
+        options = [
+            argument.cli_name
+            for argument in self._table.values()
+            if getattr(argument, "_serialized_name", None) == finding.member
+            and not getattr(argument, "_UNDOCUMENTED", False)
+        ]
+        return options[0] if options else None
 
     def _word(self, words: Sequence[str], finding: Finding) -> int | None:
         """Return the index of the word that a finding is about."""

@@ -95,7 +95,8 @@ def findings(
             # botocore makes these up itself when they are missing.
             if details["required_name"] in skipped or missing.metadata.get("idempotencyToken"):
                 continue
-            yield Finding(FindingKind.MISSING, f"Missing parameter: {details['required_name']}")
+            name = details["required_name"]
+            yield Finding(FindingKind.MISSING, f"Missing parameter: {name}", name)
         elif reason == "unknown field":
             yield Finding(
                 FindingKind.WRONG,

@@ -14,8 +14,8 @@ from cloudops_ls.logs import logger
 from cloudops_ls.lsp import command_ids
 from cloudops_ls.lsp.asking import selected_words
 from cloudops_ls.lsp.choosing import choice_actions
-from cloudops_ls.lsp.diagnosing import quick_fixes
 from cloudops_ls.lsp.plan_steps import plan_commands
+from cloudops_ls.lsp.quick_fixes import quick_fixes
 from cloudops_ls.lsp.undoing import undo_actions
 from cloudops_ls.runbook.text import Span
 

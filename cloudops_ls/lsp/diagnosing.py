@@ -1,15 +1,18 @@
-"""``textDocument/publishDiagnostics``: what is wrong with the commands, while they are typed.
+"""What is wrong with the commands, while they are typed.
 
-Pushed, not pulled: the findings come from the worker after the request would have been answered.
+Pulled by clients that announce it (``textDocument/diagnostic``, LSP 3.17), pushed to the others
+(``textDocument/publishDiagnostics``); never both, for a client would show everything twice.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 
 from cloudops_ls.commands.placeholders import placeholders
 from cloudops_ls.errors import CloudOpsError
@@ -17,7 +20,7 @@ from cloudops_ls.logs import logger
 from cloudops_ls.runbook.text import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from cloudops_ls.commands.diagnose import Finding
     from cloudops_ls.lsp.documents import RunbookDocument
@@ -34,6 +37,15 @@ _BATCH = 32
 _REMEMBERED = 4096
 
 _Place = tuple[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The commands of a document at one version, and where they would run."""
+
+    version: int | None
+    commands: Sequence[Command]
+    place: _Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +71,18 @@ class Diagnoser:
         self._waiting: dict[str, asyncio.Task[None]] = {}
         self._published: dict[str, tuple[int | None, list[Underlined]]] = {}
         self._not_before = 0.0
+        self._pulled = False
+        self._asked: dict[str, object] = {}
+        """The newest request for each document."""
+
+    def let_client_pull(self) -> None:
+        """Publish nothing from now on: the client asks."""
+        self._pulled = True
 
     def changed(self, document: RunbookDocument) -> None:
         """Check a document again as soon as the typing pauses; the last change wins."""
+        if self._pulled:
+            return
         self._stop(document.uri)
         task = asyncio.ensure_future(self._later(document))
         self._waiting[document.uri] = task
@@ -70,7 +91,8 @@ class Diagnoser:
     def closed(self, uri: str) -> None:
         """Take back what was said about a document."""
         self._stop(uri)
-        if self._published.pop(uri, None) is not None:
+        self._asked.pop(uri, None)
+        if self._published.pop(uri, None) is not None and not self._pulled:
             self._session.server.text_document_publish_diagnostics(
                 types.PublishDiagnosticsParams(uri=uri, diagnostics=[])
             )
@@ -78,8 +100,55 @@ class Diagnoser:
     def forget(self) -> None:
         """Check all open documents afresh: the estate or the settings have changed."""
         self._known.clear()
+        if self._pulled:
+            self._session.spawn(self._ask_to_pull())
         for document in self._session.open_runbooks():
             self.changed(document)
+
+    async def pull(
+        self, document: RunbookDocument, known: str | None
+    ) -> types.RelatedFullDocumentDiagnosticReport | types.RelatedUnchangedDocumentDiagnosticReport:
+        """Return what is wrong in a document as it is by the time of the answer.
+
+        Parameters
+        ----------
+        known
+            Id of the result that the client has.
+        """
+        self._asked[document.uri] = request = object()
+        await asyncio.sleep(_QUIET_SECONDS)
+        while True:
+            # A later request finds the same, so this one only has to end; with an error some
+            # editors would show it.
+            checks = self._asked.get(document.uri) is request
+            seen = [each async for each in self._rounds(document, check=checks)][-1]
+            if seen.version == document.version or not checks:
+                return self._report(document, seen, known)
+
+    def _report(
+        self, document: RunbookDocument, seen: _Seen, known: str | None
+    ) -> types.RelatedFullDocumentDiagnosticReport | types.RelatedUnchangedDocumentDiagnosticReport:
+        if seen.version != document.version and known is not None:
+            return types.RelatedUnchangedDocumentDiagnosticReport(result_id=known)
+        found = self._found(document, seen) if seen.version == document.version else []
+        self._published[document.uri] = (document.version, found)
+        items = [each.diagnostic for each in found]
+        id_ = hashlib.sha256(repr(items).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        if id_ == known:
+            return types.RelatedUnchangedDocumentDiagnosticReport(result_id=id_)
+        return types.RelatedFullDocumentDiagnosticReport(items=items, result_id=id_)
+
+    async def _ask_to_pull(self) -> None:
+        """Tell the client that what it has pulled may not be true any more."""
+        server = self._session.server
+        workspace = server.client_capabilities.workspace
+        capability = workspace.diagnostics if workspace is not None else None
+        if capability is None or not capability.refresh_support:
+            return
+        try:
+            await server.workspace_diagnostic_refresh_async(None)
+        except JsonRpcException:
+            logger.info("the client does not pull diagnostics again")
 
     def at(self, document: RunbookDocument, offset: int) -> list[Underlined]:
         """Return what is underlined at an offset, as long as it is still true."""
@@ -106,6 +175,13 @@ class Diagnoser:
 
     async def _later(self, document: RunbookDocument) -> None:
         await asyncio.sleep(_QUIET_SECONDS)
+        async for seen in self._rounds(document):
+            self._publish(document, seen)
+
+    async def _rounds(
+        self, document: RunbookDocument, *, check: bool = True
+    ) -> AsyncIterator[_Seen]:
+        """Check what is not known yet; yield what was looked at whenever more is known of it."""
         # A command checked for another profile would be underlined for nothing.
         await self._session.configuration.settled()
         runbook, version = document.runbook, document.version
@@ -115,12 +191,13 @@ class Diagnoser:
         wanted = dict.fromkeys(each.text for each in commands)
         # One whose values come from another step can only be judged with them.
         self._known.update(((place, text), ()) for text in wanted if placeholders(text))
-        missing = [text for text in wanted if (place, text) not in self._known]
+        missing = [text for text in wanted if check and (place, text) not in self._known]
+        seen = _Seen(version, commands, place)
         for start in range(0, len(missing), _BATCH):
             await self._check(place, missing[start : start + _BATCH])
-            self._publish(document, version, commands, place)
+            yield seen
         if not missing:
-            self._publish(document, version, commands, place)
+            yield seen
 
     async def _check(self, place: _Place, texts: list[str]) -> None:
         from cloudops_ls.commands.diagnose import Finding
@@ -144,63 +221,28 @@ class Diagnoser:
         for text, findings in zip(texts, answer, strict=True):
             self._known[place, text] = [Finding.model_validate(each) for each in findings]
 
-    def _publish(
-        self,
-        document: RunbookDocument,
-        version: int | None,
-        commands: Sequence[Command],
-        place: _Place,
-    ) -> None:
-        if document.closed or document.version != version:
-            return
-        found = [
+    def _found(self, document: RunbookDocument, seen: _Seen) -> list[Underlined]:
+        return [
             _underlined(document, command, finding)
-            for command in commands
-            for finding in self._known.get((place, command.text), ())
+            for command in seen.commands
+            for finding in self._known.get((seen.place, command.text), ())
         ]
+
+    def _publish(self, document: RunbookDocument, seen: _Seen) -> None:
+        if document.closed or document.version != seen.version:
+            return
+        found = self._found(document, seen)
         before = self._published.get(document.uri)
-        self._published[document.uri] = (version, found)
+        self._published[document.uri] = (seen.version, found)
         if before is None and not found:
             return
         self._session.server.text_document_publish_diagnostics(
             types.PublishDiagnosticsParams(
                 uri=document.uri,
-                version=version,
+                version=seen.version,
                 diagnostics=[each.diagnostic for each in found],
             )
         )
-
-
-def quick_fixes(
-    session: Session, document: RunbookDocument, offset: int
-) -> list[types.CodeAction | types.Command]:
-    """Return the replacements for what is underlined at ``offset``."""
-    workspace = session.server.client_capabilities.workspace
-    capability = workspace.workspace_edit if workspace is not None else None
-    actions: list[types.CodeAction | types.Command] = []
-    for each in session.diagnoser.at(document, offset):
-        if each.replacement is None:
-            continue
-        change = types.TextEdit(each.diagnostic.range, each.replacement)
-        if capability is not None and capability.document_changes:
-            identifier = types.OptionalVersionedTextDocumentIdentifier(
-                uri=document.uri, version=document.version
-            )
-            edit = types.WorkspaceEdit(
-                document_changes=[types.TextDocumentEdit(identifier, [change])]
-            )
-        else:
-            edit = types.WorkspaceEdit(changes={document.uri: [change]})
-        actions.append(
-            types.CodeAction(
-                title=f"Replace by {each.replacement}",
-                kind=types.CodeActionKind.QuickFix,
-                diagnostics=[each.diagnostic],
-                is_preferred=True,
-                edit=edit,
-            )
-        )
-    return actions
 
 
 def _underlined(document: RunbookDocument, command: Command, finding: Finding) -> Underlined:

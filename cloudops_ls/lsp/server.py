@@ -62,6 +62,9 @@ def _register_lifecycle(server: LanguageServer, session: Session) -> None:
         given = options if isinstance(options, dict) else {}
         session.client = ClientAbilities.of(given)
         session.configuration.initial = given
+        document = params.capabilities.text_document
+        if document is not None and document.diagnostic is not None:
+            _register_diagnostic_pull(server, session)
 
     @server.feature(types.INITIALIZED)
     async def initialized(_params: types.InitializedParams) -> None:
@@ -108,6 +111,24 @@ def _register_lifecycle(server: LanguageServer, session: Session) -> None:
     @server.feature(types.SHUTDOWN)
     async def shutdown(_params: None) -> None:
         await session.close()
+
+
+def _register_diagnostic_pull(server: LanguageServer, session: Session) -> None:
+    session.diagnoser.let_client_pull()
+
+    @server.feature(
+        types.TEXT_DOCUMENT_DIAGNOSTIC,
+        types.DiagnosticOptions(
+            inter_file_dependencies=False, workspace_diagnostics=False, identifier=_SECTION
+        ),
+    )
+    async def diagnostic(
+        params: types.DocumentDiagnosticParams,
+    ) -> types.DocumentDiagnosticReport:
+        document = session.document(params.text_document.uri)
+        pull = quiet(session.diagnoser.pull)
+        found = await pull(document, params.previous_result_id) if document else None
+        return found or types.RelatedFullDocumentDiagnosticReport(items=[])
 
 
 async def _register_for_changes(server: LanguageServer) -> None:

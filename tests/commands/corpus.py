@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cloudops_ls.commands.command_tree import CommandTree
 
 _DEEPEST = 12
-# Required by the API, and given through arguments that the CLI does not mark as required.
+# Required by the API, and given through arguments of the CLI's own.
 _BESIDES = {
     "cloudfront create-distribution": "--origin-domain-name b.s3.amazonaws.com",
     "cloudfront create-invalidation": "--paths /x",
@@ -68,9 +68,16 @@ class Corpus:
         model = target._operation_model
         words, expected = ["aws", *path], {}
         table = self._tree._operation(path, target)._table
-        for argument in table.values():
+        besides = _BESIDES.get(" ".join(path))
+        required = set(model.input_shape.required_members) if model.input_shape else set()
+        # Positional ones first: behind a list they would belong to it.
+        for argument in sorted(table.values(), key=lambda each: each.cli_name.startswith("--")):
             positional = not argument.cli_name.startswith("--")
-            if not (argument.required or positional):
+            # The CLI does not mark all that the API requires: what it has renamed, or added a
+            # shortcut for.
+            member = getattr(argument, "_serialized_name", None)
+            wanted = member in required - set(expected) and besides is None
+            if not (argument.required or positional or wanted):
                 continue
             words += [] if positional else [argument.cli_name]
             shape = getattr(argument, "argument_model", None)
@@ -84,7 +91,7 @@ class Corpus:
             # A streamed value is the path of a file that is not opened.
             if member is not None and not shape.serialization.get("streaming"):
                 expected[member] = value
-        words += shlex.split(_BESIDES.get(" ".join(path), ""))
+        words += shlex.split(besides or "")
         return Sample(
             shlex.join(words),
             model.service_model.service_name,

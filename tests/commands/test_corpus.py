@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cloudops_ls.commands.errors import CommandError
 from cloudops_ls.commands.shell import split
 from tests.commands.corpus import Corpus
 
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
 
 ALWAYS = ("rds", "s3api")
 SOME = 5
-# The CLI's own parser raises on the first without options that the API does not require; the second
-# needs a whole configuration.
-NOT_SMALL = {"ec2 bundle-instance", "cloudfront update-distribution"}
+# Those that no generated value fits, each with the reason; tests of their own read some of them.
+NOT_GENERATED = {
+    "datapipeline put-pipeline-definition": "its value is a file of the CLI's own JSON form",
+    "ec2 bundle-instance": "the CLI's parser fails without options that it does not require",
+    "translate import-terminology": "the CLI puts the blob beside it into it",
+    "translate translate-document": "the CLI puts the blob beside it into it",
+}
 
 
 @pytest.mark.timeout(3600)
@@ -38,10 +43,14 @@ def test_every_operation_reads_as_itself(parser: CommandParser, classifier: Clas
     wrong, count = [], 0
     for service in services:
         for sample in corpus.of_service(service):
-            if sample.command in NOT_SMALL:
+            if sample.command in NOT_GENERATED:
                 continue
             count += 1
-            command = parser.parse(split(sample.text).argv)
+            try:
+                command = parser.parse(split(sample.text).argv)
+            except CommandError as error:
+                wrong.append(f"{sample.text}: {error}")
+                continue
             read_as = (command.service, command.operation, command.command)
             if read_as != (sample.service, sample.operation, sample.command):
                 wrong.append(f"{sample.text}: {read_as}")
@@ -50,6 +59,8 @@ def test_every_operation_reads_as_itself(parser: CommandParser, classifier: Clas
                 for name, value in sample.parameters.items()
                 if command.parameters.get(name) != value
             ]
-            assert classifier.classify(command).calls == (f"{sample.service}:{sample.operation}",)
+            calls = classifier.classify(command).calls
+            if calls != (f"{sample.service}:{sample.operation}",):
+                wrong.append(f"{sample.text}: makes {calls}")
     assert wrong == []
     assert count > 200  # rds and s3api alone have more

@@ -453,3 +453,19 @@ def test_the_prefixes_that_load_files_are_the_clis_own(parser: CommandParser) ->
 
     assert tuple(LOCAL_PREFIX_MAP) == FILE_PREFIXES
     assert tuple(REMOTE_PREFIX_MAP) == URL_PREFIXES
+
+
+@pytest.mark.parametrize(
+    ("text", "option"),
+    [
+        ("aws mgn start-cutover", "--source-server-ids"),
+        ("aws rekognition detect-faces", "--image"),
+        ("aws cloudfront update-distribution --id E1", "--distribution-config"),
+    ],
+)
+def test_what_only_the_api_requires_is_named_as_the_option_it_is(
+    parser: CommandParser, text: str, option: str
+) -> None:
+    with pytest.raises(CommandError, match=f"needs {option}") as caught:
+        parser.parse(split(text).argv)
+    assert caught.value.kind is ErrorKind.MISSING_PARAMETER

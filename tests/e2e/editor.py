@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 from pygls.protocol import default_converter
 from pytest_lsp import LanguageClient
-from pytest_lsp.client import register_lsp_features
+from pytest_lsp.client import DEFAULT_CLIENT_FEATURES, register_lsp_features
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -71,7 +71,11 @@ class Editor(LanguageClient):
         super().__init__(
             converter_factory=default_converter, configuration={"": {"cloudops": dict(settings)}}
         )
-        register_lsp_features(self)
+        # Our own handlers take the place of those that only count.
+        ours = {types.WORKSPACE_DIAGNOSTIC_REFRESH}
+        register_lsp_features(
+            self, {name: each for name, each in DEFAULT_CLIENT_FEATURES.items() if name not in ours}
+        )
         self.wanted = capabilities
         self.buffers: dict[str, Buffer] = {}
         self.answers: deque[Any] = deque()
@@ -82,6 +86,8 @@ class Editor(LanguageClient):
         self.stderr = b""
         self.apply_labels: list[str | None] = []
         self.hint_refreshes = 0
+        self._pulls: set[asyncio.Task[None]] = set()
+        self._pulled: dict[str, types.RelatedFullDocumentDiagnosticReport] = {}
         self._register()
 
     def _register(self) -> None:
@@ -115,6 +121,11 @@ class Editor(LanguageClient):
         @self.feature(types.WORKSPACE_INLAY_HINT_REFRESH)
         def refresh_hints(_params: None) -> None:
             self.hint_refreshes += 1
+
+        @self.feature(types.WORKSPACE_DIAGNOSTIC_REFRESH)
+        def refresh_diagnostics(_params: None) -> None:
+            for buffer in self.buffers.values():
+                self._pull(buffer)
 
         @self.feature(types.WORKSPACE_CODE_LENS_REFRESH)
         def refresh(_params: None) -> None:
@@ -179,10 +190,46 @@ class Editor(LanguageClient):
                 types.TextDocumentItem(buffer.uri, "markdown", buffer.version, text)
             )
         )
+        self._pull(buffer)
         return buffer
+
+    @property
+    def pulls(self) -> bool:
+        """Whether diagnostics are asked for, as VS Code does, and not waited for."""
+        document = self.wanted.text_document
+        return document is not None and document.diagnostic is not None
+
+    def _pull(self, buffer: Buffer) -> None:
+        if not self.pulls:
+            return
+        pull = asyncio.ensure_future(self._pull_once(buffer))
+        self._pulls.add(pull)
+        pull.add_done_callback(self._pulls.discard)
+        # Whether it went well shows in what is underlined; the server may be gone by then.
+        pull.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    async def _pull_once(self, buffer: Buffer) -> None:
+        known, version = self._pulled.get(buffer.uri), buffer.version
+        report = await self.text_document_diagnostic_async(
+            types.DocumentDiagnosticParams(
+                types.TextDocumentIdentifier(buffer.uri),
+                previous_result_id=known.result_id if known is not None else None,
+            )
+        )
+        if buffer.uri not in self.buffers or version != buffer.version:
+            return
+        if isinstance(report, types.RelatedFullDocumentDiagnosticReport):
+            self._pulled[buffer.uri] = report
+
+    def underlined(self, uri: str) -> list[types.Diagnostic]:
+        """Return what is shown of a file: whatever was pushed, and whatever was pulled."""
+        pulled = self._pulled.get(uri)
+        return [*self.diagnostics.get(uri, []), *(pulled.items if pulled is not None else [])]
 
     def close(self, buffer: Buffer) -> None:
         del self.buffers[buffer.uri]
+        # A client drops what it has pulled itself.
+        self._pulled.pop(buffer.uri, None)
         self.text_document_did_close(
             types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(buffer.uri))
         )
@@ -210,6 +257,7 @@ class Editor(LanguageClient):
                 types.VersionedTextDocumentIdentifier(buffer.version, buffer.uri), changes
             )
         )
+        self._pull(buffer)
 
     async def complete(self, buffer: Buffer, position: types.Position) -> types.CompletionList:
         result = await self.text_document_completion_async(

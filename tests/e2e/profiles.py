@@ -16,6 +16,7 @@ VSCODE = types.ClientCapabilities(
         workspace_edit=types.WorkspaceEditClientCapabilities(document_changes=True),
         code_lens=types.CodeLensWorkspaceClientCapabilities(refresh_support=True),
         inlay_hint=types.InlayHintWorkspaceClientCapabilities(refresh_support=True),
+        diagnostics=types.DiagnosticWorkspaceClientCapabilities(refresh_support=True),
         execute_command=types.ExecuteCommandClientCapabilities(dynamic_registration=True),
     ),
     text_document=types.TextDocumentClientCapabilities(
@@ -38,6 +39,7 @@ VSCODE = types.ClientCapabilities(
         ),
         code_lens=types.CodeLensClientCapabilities(dynamic_registration=True),
         inlay_hint=types.InlayHintClientCapabilities(dynamic_registration=True),
+        diagnostic=types.DiagnosticClientCapabilities(dynamic_registration=True),
     ),
     window=types.WindowClientCapabilities(
         work_done_progress=True,
@@ -74,4 +76,4 @@ NEOVIM = types.ClientCapabilities(
         work_done_progress=True, show_message=types.ShowMessageRequestClientCapabilities()
     ),
 )
-"""Neovim 0.12."""
+"""Neovim, as old as 0.9: it does not pull diagnostics."""

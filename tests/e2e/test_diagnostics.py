@@ -25,7 +25,7 @@ def told(editor: Editor, buffer: Buffer) -> list[tuple[str, str]]:
             str(each.code),
             buffer.text[buffer.offset(each.range.start) : buffer.offset(each.range.end)],
         )
-        for each in editor.diagnostics.get(buffer.uri, [])
+        for each in editor.underlined(buffer.uri)
     ]
 
 
@@ -73,6 +73,33 @@ async def test_a_misspelt_command_is_underlined_and_mended_by_its_quick_fix(
     editor._apply(buffer, list(change.edits))
     assert "aws rds stop-db-instance \\\n" in buffer.text
     await until_told(editor, buffer, [])
+    # Pushed or pulled, never both: a client would show everything twice.
+    assert (buffer.uri in editor.diagnostics) != editor.pulls
+    provider = editor.initialized_with.capabilities.diagnostic_provider
+    assert (provider is not None) == editor.pulls
+
+
+async def test_what_was_pulled_is_not_sent_again(editor: Editor) -> None:
+    buffer = editor.open(f"{HEAD}aws rds stop-db-instance{FOOT}")
+    await until_told(editor, buffer, [("missing-parameter", "aws rds stop-db-instance")])
+    where = types.TextDocumentIdentifier(buffer.uri)
+    first = await editor.text_document_diagnostic_async(types.DocumentDiagnosticParams(where))
+    assert isinstance(first, types.RelatedFullDocumentDiagnosticReport)
+    again = await editor.text_document_diagnostic_async(
+        types.DocumentDiagnosticParams(where, previous_result_id=first.result_id)
+    )
+    assert isinstance(again, types.RelatedUnchangedDocumentDiagnosticReport)
+    # Of several requests at once, as fast typing makes them, each is answered, and truly.
+    both = await asyncio.gather(
+        *(
+            editor.text_document_diagnostic_async(types.DocumentDiagnosticParams(where))
+            for _ in range(2)
+        )
+    )
+    assert [each.result_id for each in both] == [first.result_id] * 2
+    other = types.TextDocumentIdentifier("file:///notes.md")
+    nothing = await editor.text_document_diagnostic_async(types.DocumentDiagnosticParams(other))
+    assert isinstance(nothing, types.RelatedFullDocumentDiagnosticReport) and not nothing.items
 
 
 async def test_typing_on_checks_what_is_there_at_the_end(editor: Editor) -> None:
@@ -102,9 +129,7 @@ async def test_a_closed_file_has_nothing_underlined(editor: Editor) -> None:
     buffer = editor.open(f"{HEAD}aws rds stop-db-instance{FOOT}")
     await until_told(editor, buffer, [("missing-parameter", "aws rds stop-db-instance")])
     editor.close(buffer)
-    await editor.until(
-        lambda: not editor.diagnostics[buffer.uri], "the diagnostics were taken back"
-    )
+    await editor.until(lambda: not editor.underlined(buffer.uri), "the diagnostics were taken back")
 
 
 async def test_without_a_worker_nothing_is_said_while_typing(
@@ -120,7 +145,7 @@ async def test_without_a_worker_nothing_is_said_while_typing(
     editor.type(buffer, len(HEAD), " ")
     await asyncio.sleep(1)
     assert len(editor.messages) == before
-    assert not editor.diagnostics.get(buffer.uri)
+    assert not editor.underlined(buffer.uri)
 
 
 async def test_the_words_of_a_command_complete(editor: Editor) -> None:
