@@ -49,6 +49,10 @@ test-editors: env
 faults: env
 	CLOUDOPS_FAULT_POINTS=200 $(BIN)/python -m pytest -q -p tests.faults.table tests/faults
 
+# Ten thousand resources over three accounts and four regions, on good days and on bad ones.
+exact: env
+	CLOUDOPS_TEST_ESTATE=10000 $(BIN)/python -m pytest -v -n 0 tests/estate/test_exact_scans.py
+
 lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +102,33 @@ async def test_signing_in_by_the_browser_when_a_scan_needs_it(
         (opened,) = editor.shown_documents
         assert opened.uri == "https://corp.example/device?user_code=ABCD-EFGH"
         assert opened.external is True
+
+
+async def test_keys_that_end_soon_are_told_before_a_scan_and_before_a_run(
+    environment: dict[str, str], open_editor: Callable[..., Any], tmp_path: Path
+) -> None:
+    end = datetime.now(UTC) + timedelta(minutes=10)
+    keys = cloud_keys(environment)
+    credentials = tmp_path / "credentials"
+    credentials.write_text(
+        f"[{PRODUCTION.profile}]\naws_access_key_id = {keys['accessKeyId']}\n"
+        f"aws_secret_access_key = {keys['secretAccessKey']}\n"
+        f"x_security_token_expires = {end.isoformat()}\n"
+    )
+    changed = {**environment, "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
+    warning = f"The credentials of '{PRODUCTION.profile}' end at {end:%H:%M} UTC"
+    editor = await open_editor(changed)
+    buffer = editor.open("```sh\naws sqs list-queues\n```\n")
+    editor.answers.append(None)
+    assert await editor.run(buffer, "aws sqs") == {"status": "refused"}
+    assert warning in editor.said()
+    # Once is enough; another window has not seen it yet.
+    wanted = {**SCAN, "profiles": [PRODUCTION.profile]}
+    assert (await editor.execute("cloudops.scanEstate", wanted))["status"] == "complete"
+    assert editor.said().count(warning) == 1
+    other = await open_editor(changed)
+    assert (await other.execute("cloudops.scanEstate", wanted))["status"] == "complete"
+    assert warning in other.said()
 
 
 def cloud_keys(environment: dict[str, str]) -> dict[str, str]:
