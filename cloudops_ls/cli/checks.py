@@ -78,16 +78,17 @@ def _home(home: Home) -> HealthPart:
         return HealthPart(
             name="home",
             state=PartState.DEGRADED,
-            detail=f"Other users can read {len(open_to_others)} files of {home.root}: "
-            f"{', '.join(open_to_others[:3])}.",
+            detail=f"Not yours alone in {home.root}: {', '.join(open_to_others[:3])}"
+            f"{f' and {len(open_to_others) - 3} more' if len(open_to_others) > 3 else ''}.",
             fix=f"Run: chmod -R go-rwx {home.root}",
         )
     return _ok("home", f"{home.root}, yours alone.")
 
 
 def _private(path: Path, home: Home) -> bool:
-    # Models are public, and hold nothing of the estate.
-    return not path.is_relative_to(home.models)
+    # Models are public; what the user writes by hand has the mode of the user's editor, and
+    # holds no secret. The directory around both is checked.
+    return not path.is_relative_to(home.models) and path not in (home.config, home.policy)
 
 
 def _disk(home: Home) -> HealthPart:

@@ -67,9 +67,15 @@ def test_what_is_wrong_is_named_together_with_what_to_do(
         "[worker]\nidle_seconds = 1\n[assistant]\nkind = 'http'\nurl = 'http://127.0.0.1:9/'\n"
         "[estate]\nconcurrency = 0\n"
     )
+    home.config.chmod(0o644)
+    (home.data / "sentinel").touch(0o600)
+    (home.data / "sentinel").chmod(0o640)
     found = cloudops("doctor", "--json")
     assert found.returncode == 2
     parts = _parts(found)
+    assert parts["home"]["state"] == "degraded"
+    assert "data/sentinel" in parts["home"]["detail"]
+    assert "config.toml" not in parts["home"]["detail"]
     for name in ("database", "policy", "assistant"):
         assert parts[name]["state"] == "failed", parts[name]
         assert parts[name]["fix"]
