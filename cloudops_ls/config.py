@@ -82,6 +82,8 @@ class AssistantSettings(_Section):
     """Longest wait for a whole answer."""
     history_tokens: int = Field(default=4000, ge=0, le=1_000_000)
     """Budget for earlier turns sent along."""
+    tokenizer: str | None = Field(default=None, min_length=1)
+    """The model's ``tokenizer.json``, to measure that budget; unset, 4 characters are a token."""
 
 
 class CommandSettings(_Section):

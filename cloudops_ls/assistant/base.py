@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from cloudops_ls.errors import CloudOpsError, RetryableError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     from cloudops_ls.assistant.protocol import AssistantRequest, Reply
 
@@ -30,6 +30,16 @@ class FinalReply:
     """The whole answer; always the last event."""
 
     reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What one request is on the wire, without the token."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
 
 
 AssistantEvent = TextDelta | FinalReply
@@ -56,6 +66,10 @@ class Assistant(Protocol):
         AssistantRejected, AssistantBadReply
             Asking again the same way will not.
         """
+        ...
+
+    def outgoing(self, request: AssistantRequest) -> Outgoing | None:
+        """Return exactly what `reply` sends for ``request``; None where nothing leaves."""
         ...
 
     async def aclose(self) -> None:

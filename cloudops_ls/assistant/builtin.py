@@ -92,6 +92,9 @@ class BuiltinAssistant:
             # The store is read.
             yield FinalReply(await asyncio.to_thread(self.plan, request))
 
+    def outgoing(self, request: AssistantRequest) -> None:
+        """Nothing: requests are answered in this process."""
+
     async def aclose(self) -> None:
         """Nothing to free."""
 

@@ -7,8 +7,8 @@ read.
 
 from __future__ import annotations
 
+import hashlib
 import json
-import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -133,9 +133,10 @@ def request_body(
     Parameters
     ----------
     boundary
-        Marks where data begins and ends; random, so that no data can contain it.
+        Marks where data begins and ends; by default made of the random request id, so that no
+        data can contain it and the same request is the same body.
     """
-    mark = boundary or secrets.token_hex(8)
+    mark = boundary or hashlib.sha256(request.request_id.encode()).hexdigest()[:16]
     begin, end = f"=== data {mark} ===", f"=== end of data {mark} ==="
     locale = f" Answer in the language {request.locale}." if request.locale else ""
     body: dict[str, Any] = {
@@ -235,7 +236,8 @@ def parse_reply(text: str, arns: Collection[str]) -> Reply:
 
 def _data(request: AssistantRequest) -> str:
     data = request.model_dump(
-        mode="json", include={"identified_resources", "resources_omitted", "user_context"}
+        mode="json",
+        include={"identified_resources", "resources_omitted", "history_omitted", "user_context"},
     )
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 

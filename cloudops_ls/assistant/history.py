@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
@@ -13,12 +13,14 @@ from cloudops_ls.assistant.protocol import (
     ReplyKind,
 )
 from cloudops_ls.assistant.redaction import redact_text
+from cloudops_ls.assistant.tokens import EstimatedTokens
 from cloudops_ls.storage.records import Role
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from cloudops_ls.assistant.protocol import Reply
+    from cloudops_ls.assistant.tokens import TokenCounter
     from cloudops_ls.storage.records import Message
 
 RESOURCES: Final = "resources_mentioned"
@@ -26,7 +28,10 @@ RESOURCES: Final = "resources_mentioned"
 KIND: Final = "reply_kind"
 CHOICES: Final = "reply_choices"
 
-_CHARACTERS_PER_TOKEN: Final = 4
+_ESTIMATE: Final = EstimatedTokens()
+_MISSES: Final = 20
+"""Turns about the same resources that may be too long before no more are looked at."""
+_MOST_CHARACTERS: Final = 16
 _LARGEST_SHARE: Final = 4
 """One turn takes at most this fraction of the budget; the rest of it is cut from its middle."""
 _CUT: Final = "\n[… cut …]\n"
@@ -61,19 +66,20 @@ def chat_turn(message: Message) -> ChatTurn:
     )
 
 
-def estimate_tokens(text: str) -> int:
-    """Return about how many tokens a language model makes of ``text``: one per 4 characters.
+class FittedHistory(NamedTuple):
+    """The turns to send, and how many more there are."""
 
-    English prose has 4 to 5 characters a token, ids and ARNs about 3; the estimate serves a
-    budget, not a bill.
-    """
-    return -(-len(text) // _CHARACTERS_PER_TOKEN)
+    turns: tuple[ChatTurn, ...]
+    omitted: int
 
 
 def fit_history(
-    messages: Sequence[Message], resources: Collection[str], budget: int
-) -> tuple[ChatTurn, ...]:
-    """Choose the turns to send.
+    messages: Sequence[Message],
+    resources: Collection[str],
+    budget: int,
+    counter: TokenCounter = _ESTIMATE,
+) -> FittedHistory:
+    """Choose the turns to send; the others are left out whole.
 
     First the last two turns, which a short answer refers to; then every turn about the same
     resources, newest first; then the newest others, up to the first that does not fit.
@@ -85,35 +91,38 @@ def fit_history(
     resources
         ARNs that the new prompt is about.
     budget
-        Estimated tokens that all contents may take together.
+        Tokens that all contents may take together.
+    counter
+        Counts them.
 
     Returns
     -------
-    tuple
+    FittedHistory
         In the order they were written.
     """
-    turns = [_shortened(chat_turn(message), budget) for message in messages]
-    newest_first = range(len(turns) - 1, -1, -1)
-    same = {
-        number for number in newest_first if _resources(messages[number]) & frozenset(resources)
-    }
-    chosen: set[int] = set()
+    newest_first = range(len(messages) - 1, -1, -1)
+    wanted = frozenset(resources)
+    same = [
+        number for number in newest_first if not wanted.isdisjoint(_resources(messages[number]))
+    ]
+    chosen: dict[int, ChatTurn] = {}
     left = budget
-    for candidates, skip_large in (
-        (newest_first[:2], True),
-        (sorted(same, reverse=True), True),
-        (newest_first, False),
-    ):
+    for candidates, misses in ((newest_first[:2], 2), (same, _MISSES), (newest_first, 1)):
+        missed = 0
         for number in candidates:
             if number in chosen:
                 continue
-            cost = _cost(turns[number])
+            turn = _shortened(chat_turn(messages[number]), budget // _LARGEST_SHARE, counter)
+            cost = _cost(turn, counter)
             if cost <= left:
-                chosen.add(number)
+                chosen[number] = turn
                 left -= cost
-            elif not skip_large:
+            else:
+                missed += 1
+            if missed == misses or left == 0:
                 break
-    return tuple(turns[number] for number in sorted(chosen))
+    turns = tuple(chosen[number] for number in sorted(chosen))
+    return FittedHistory(turns, len(messages) - len(turns))
 
 
 def _resources(message: Message) -> frozenset[str]:
@@ -123,14 +132,22 @@ def _resources(message: Message) -> frozenset[str]:
     return frozenset(arn for arn in stored if isinstance(arn, str))
 
 
-def _cost(turn: ChatTurn) -> int:
-    return sum(map(estimate_tokens, (turn.content, *(choice.label for choice in turn.choices))))
+def _cost(turn: ChatTurn, counter: TokenCounter) -> int:
+    return sum(map(counter.count, (turn.content, *(choice.label for choice in turn.choices))))
 
 
-def _shortened(turn: ChatTurn, budget: int) -> ChatTurn:
-    longest = max(budget // _LARGEST_SHARE * _CHARACTERS_PER_TOKEN - len(_CUT), 0)
-    if len(turn.content) <= longest + len(_CUT):
-        return turn
-    head = longest // 2
-    tail = turn.content[len(turn.content) - (longest - head) :]
-    return turn.model_copy(update={"content": turn.content[:head] + _CUT + tail})
+def _shortened(turn: ChatTurn, longest: int, counter: TokenCounter) -> ChatTurn:
+    """Cut the middle out of a turn that is longer than ``longest`` tokens."""
+    content = turn.content
+    # Of a megabyte nobody counts the tokens: one has hardly more than 16 characters.
+    kept = min(len(content), max(longest, 1) * _MOST_CHARACTERS)
+    shown = content if kept == len(content) else _cut(content, kept)
+    while (count := counter.count(shown)) > longest and kept > 0:
+        kept = min(kept - 1, int(kept * longest / count * 0.95))
+        shown = _cut(content, kept)
+    return turn if shown == content else turn.model_copy(update={"content": shown})
+
+
+def _cut(content: str, kept: int) -> str:
+    head = max(kept, 0) // 2
+    return content[:head] + _CUT + content[len(content) - (max(kept, 0) - head) :]

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
-from cloudops_ls.assistant.base import AssistantRejected
+from cloudops_ls.assistant.base import AssistantRejected, Outgoing
 from cloudops_ls.assistant.connection import Endpoint, ServerConnection
 from cloudops_ls.assistant.protocol import PROTOCOL
 from cloudops_ls.assistant.server_url import ServerUrl
@@ -86,19 +86,27 @@ class HttpAssistant:
     async def reply(self, request: AssistantRequest) -> AsyncGenerator[AssistantEvent]:
         """Send ``request`` and yield the answer as it arrives (see ``Assistant.reply``)."""
         deadline = self._connection.deadline()
-        body = request.model_dump_json().encode()
-        await self._negotiate(len(body), deadline)
-        headers = {
-            "Accept": "text/event-stream, application/json;q=0.9",
-            # Compressed answers could unpack to any size.
-            "Accept-Encoding": "identity",
-            "Content-Type": "application/json",
-            "Idempotency-Key": request.request_id,
-        }
-        answer = self._connection.ask(REPLY, body, headers, deadline)
+        sent = self.outgoing(request)
+        await self._negotiate(len(sent.body), deadline)
+        answer = self._connection.ask(REPLY, sent.body, sent.headers, deadline)
         async with aclosing(answer) as events:
             async for event in events:
                 yield event
+
+    def outgoing(self, request: AssistantRequest) -> Outgoing:
+        """Return what is sent for ``request``; the server's capabilities may refuse it."""
+        return Outgoing(
+            method=REPLY.method,
+            url=self._connection.url.base + REPLY.path,
+            headers={
+                "Accept": "text/event-stream, application/json;q=0.9",
+                # Compressed answers could unpack to any size.
+                "Accept-Encoding": "identity",
+                "Content-Type": "application/json",
+                "Idempotency-Key": request.request_id,
+            },
+            body=request.model_dump_json().encode(),
+        )
 
     async def _negotiate(self, size: int, deadline: float) -> None:
         """Refuse what the server has said it cannot answer; ask it once what that is."""

@@ -14,6 +14,7 @@ from cloudops_ls.assistant.base import (
     AssistantBadReply,
     AssistantRejected,
     FinalReply,
+    Outgoing,
 )
 from cloudops_ls.assistant.chat_completions import (
     ReplyFormat,
@@ -59,6 +60,13 @@ COMPLETIONS: Final = Endpoint(
         422: ("The server does not accept the request", _SETTINGS),
     },
 )
+
+
+_HEADERS: Final = {
+    "Accept": "text/event-stream, application/json;q=0.9",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+}
 
 
 class OpenAIAssistant:
@@ -122,17 +130,21 @@ class OpenAIAssistant:
             else:
                 return
 
+    def outgoing(self, request: AssistantRequest) -> Outgoing:
+        """Return what is sent for ``request``, before any repair of its answer."""
+        return Outgoing(
+            method=COMPLETIONS.method,
+            url=self._connection.url.base + COMPLETIONS.path,
+            headers=_HEADERS,
+            body=json.dumps(request_body(request, self._model, self._form)).encode(),
+        )
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._connection.aclose()
 
     def _ask(self, body: dict[str, Any], deadline: float) -> AsyncGenerator[ModelEvent]:
-        headers = {
-            "Accept": "text/event-stream, application/json;q=0.9",
-            "Accept-Encoding": "identity",
-            "Content-Type": "application/json",
-        }
-        return self._connection.ask(COMPLETIONS, json.dumps(body).encode(), headers, deadline)
+        return self._connection.ask(COMPLETIONS, json.dumps(body).encode(), _HEADERS, deadline)
 
     def _meaning(self, said: Said | None, arns: frozenset[str]) -> Reply:
         if said is None:

@@ -179,7 +179,9 @@ class AssistantRequest(_Data):
     resources_omitted: int = Field(default=0, ge=0)
     """How many more resources were identified than fit."""
     chat_history: tuple[ChatTurn, ...] = ()
-    """Earlier turns, oldest first, fitted to a token budget."""
+    """Earlier turns, fitted to a token budget: oldest first, what the prompt goes on from last."""
+    history_omitted: int = Field(default=0, ge=0)
+    """How many more turns there were than fit; the oldest are left out, whole."""
     user_context: UserContext
     locale: str | None = None
     """BCP 47 tag of the language the operator reads best, such as ``de-CH``."""

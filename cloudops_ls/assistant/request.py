@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cloudops_ls.assistant.followup import chosen, open_question
-from cloudops_ls.assistant.history import RESOURCES, chat_turn, fit_history
+from cloudops_ls.assistant.history import RESOURCES, FittedHistory, chat_turn, fit_history
 from cloudops_ls.assistant.protocol import (
     MAX_PROMPT,
     MAX_RESOURCES,
@@ -19,6 +19,7 @@ from cloudops_ls.assistant.protocol import (
     ResourceRecord,
 )
 from cloudops_ls.assistant.redaction import redact, redact_text
+from cloudops_ls.assistant.tokens import EstimatedTokens
 from cloudops_ls.errors import CloudOpsError, RetryableError
 from cloudops_ls.storage.records import new_id
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from cloudops_ls.assistant.protocol import UserContext
+    from cloudops_ls.assistant.tokens import TokenCounter
     from cloudops_ls.estate.identify.model import Candidate
     from cloudops_ls.storage.records import AccountRecord, Message, SearchHit
     from cloudops_ls.storage.resource import Resource
@@ -85,7 +87,9 @@ class RequestBuilder:
     account
         Returns what is known of an account id. May block.
     history_tokens
-        Budget for earlier turns, in estimated tokens.
+        Budget for earlier turns.
+    counter
+        Returns what counts their tokens. May block.
     executor
         Where blocking calls run; None for the event loop's own.
     describe
@@ -101,6 +105,7 @@ class RequestBuilder:
         account: Callable[[str], AccountRecord | None] = lambda _: None,
         *,
         history_tokens: int = 4_000,
+        counter: Callable[[], TokenCounter] = EstimatedTokens,
         executor: Executor | None = None,
         describe: Describe | None = None,
         load_resources: Callable[[Sequence[str]], Sequence[Resource]] | None = None,
@@ -109,6 +114,7 @@ class RequestBuilder:
         self._search = search
         self._account = account
         self._history_tokens = history_tokens
+        self._counter = counter
         self._executor = executor
         self._describe = describe
         self._load_resources = load_resources
@@ -165,13 +171,15 @@ class RequestBuilder:
             hits = await self._described(prompt)
             resources = await loop.run_in_executor(self._executor, self._enrich_hits, hits)
         about = {one.resource.arn for one in resources if one.how is not HowFound.SEARCH}
+        fitted = await loop.run_in_executor(self._executor, self._fitted, history, about)
         return AssistantRequest(
             request_id=request_id or new_id(),
             conversation_id=conversation_id,
             prompt=redact_text(prompt)[:MAX_PROMPT],
             identified_resources=tuple(resources[:MAX_RESOURCES]),
             resources_omitted=max(len(resources) - MAX_RESOURCES, 0),
-            chat_history=fit_history(history, about, self._history_tokens),
+            chat_history=fitted.turns,
+            history_omitted=fitted.omitted,
             user_context=context,
             locale=locale,
         )
@@ -208,6 +216,9 @@ class RequestBuilder:
             )
             for hit in hits
         ]
+
+    def _fitted(self, history: Sequence[Message], about: set[str]) -> FittedHistory:
+        return fit_history(history, about, self._history_tokens, self._counter())
 
     def _record(self, resource: Resource) -> ResourceRecord:
         return enrich(resource, self._account(resource.account_id))

@@ -19,12 +19,15 @@ class ClientAbilities:
         It answers ``cloudops/confirm``: a modal question with a typed name and a reason.
     input
         It answers ``cloudops/input``: one line of text, hidden where it is secret.
+    request_preview
+        It shows the text of a ``cloudops/requestPreview`` notification as a document.
     trusted
         Its user trusts what is in the folder; else nothing is sent, run, or asked of AWS for it.
     """
 
     confirm: bool = False
     input: bool = False
+    request_preview: bool = False
     trusted: bool = True
 
     @classmethod
@@ -35,5 +38,6 @@ class ClientAbilities:
         return cls(
             confirm=section.get("confirm") is True,
             input=section.get("input") is True,
+            request_preview=section.get("requestPreview") is True,
             trusted=section.get("trusted") is not False,
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cloudops_ls.assistant.transcript import TranscriptFormat
 from cloudops_ls.config import REGION_PATTERN
@@ -46,6 +46,27 @@ class Selection(_Arguments):
 
     uri: str
     range: Range
+
+
+class PreviewRequest(_Arguments):
+    """A place in an open runbook, or selected words of it."""
+
+    uri: str
+    position: Position | None = None
+    range: Range | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.position is None) == (self.range is None):
+            raise ValueError("either position or range is needed")
+        return self
+
+
+class SendMessage(_Arguments):
+    """A prompt in a conversation, without a file."""
+
+    conversation_id: str = Field(alias="conversationId", min_length=1, max_length=64)
+    prompt: str
 
 
 class PickChoice(_Arguments):

@@ -14,7 +14,7 @@ from cloudops_ls.lsp.thread import thread_of
 from cloudops_ls.runbook.text import Span
 
 if TYPE_CHECKING:
-    from cloudops_ls.lsp.arguments import Place, Selection
+    from cloudops_ls.lsp.arguments import Place, Range, Selection
     from cloudops_ls.lsp.documents import RunbookDocument
     from cloudops_ls.lsp.session import Session
     from cloudops_ls.runbook.model import UserTurn
@@ -52,7 +52,19 @@ async def send_selection(session: Session, chosen: Selection) -> dict[str, Any]:
         Nothing is selected, or more than one turn; or as `send_paragraph`.
     """
     document = session.require_document(chosen.uri)
-    start, end = chosen.range.start, chosen.range.end
+    words = words_in(document, chosen.range)
+    return await ask_about(session, document, turn_at(document, words.start), words)
+
+
+def words_in(document: RunbookDocument, chosen: Range) -> Span:
+    """Return the selected words of a range.
+
+    Raises
+    ------
+    CloudOpsError
+        Nothing is selected, or more than one turn.
+    """
+    start, end = chosen.start, chosen.end
     span = Span(
         document.offset(types.Position(start.line, start.character)),
         document.offset(types.Position(end.line, end.character)),
@@ -63,7 +75,7 @@ async def send_selection(session: Session, chosen: Selection) -> dict[str, Any]:
             "The selection is not inside one paragraph, list or table",
             fix="Select words of one of them; a whole one is asked about without a selection",
         )
-    return await ask_about(session, document, turn_at(document, words.start), words)
+    return words
 
 
 def turn_at(document: RunbookDocument, offset: int) -> UserTurn:
@@ -102,11 +114,7 @@ async def ask_about(
 ) -> dict[str, Any]:
     """Ask about a turn, or about ``words`` of it alone, and write the answer below it."""
     thread = await thread_of(session, document)
-    asked = (
-        Asked.turn(document, turn, thread.digests)
-        if words is None
-        else Asked.part(document, turn, words)
-    )
+    asked = Asked.of(document, turn, thread.digests, words)
     writer = ReplyWriter(session, document, turn, thread, words)
     if not await writer.may_replace(asked.prompt):
         return {"status": "cancelled"}
@@ -114,10 +122,12 @@ async def ask_about(
     if kept is not None:
         return await writer.write(kept)
     question = Question(session, document, asked, thread)
+    # Shown before it is sent, it is sent as it was shown.
+    planned = session.planned_requests.pop((thread.id, asked.prompt), None)
     async with WorkDone(session, "Asking CloudOps") as work:
         cut = False
         try:
-            answer = await work.run(question.ask(work))
+            answer = await work.run(question.ask(work, planned))
         except WorkCancelled:
             partial = question.cut()
             if partial is None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cloudops_ls.assistant.base import Assistant
+    from cloudops_ls.assistant.tokens import TokenCounter
     from cloudops_ls.config import AssistantSettings, Settings
     from cloudops_ls.home import Home
     from cloudops_ls.lsp.dependencies import Dependencies
@@ -47,6 +48,7 @@ class Backend:
         self._storage: StorageService | None = None
         self._storage_lock = asyncio.Lock()
         self._assistants: dict[AssistantSettings, Assistant] = {}
+        self._counters: dict[str | None, TokenCounter] = {}
         self._worker: WorkerClient | None = None
         self.estate = EstateView(dependencies, self.stored)
         self.conversations: dict[tuple[str, str | None], str] = {}
@@ -161,6 +163,21 @@ class Backend:
                 self._dependencies.build_assistant, self.settings, known
             )
         return self._assistants[chosen]
+
+    def token_counter(self) -> TokenCounter:
+        """Return what counts tokens for the configured model; blocking.
+
+        Raises
+        ------
+        CloudOpsError
+            The settings name a tokenizer that cannot be used.
+        """
+        from cloudops_ls.assistant.tokens import token_counter
+
+        chosen = self.settings.assistant.tokenizer
+        if chosen not in self._counters:
+            self._counters[chosen] = token_counter(chosen)
+        return self._counters[chosen]
 
     async def release(self) -> None:
         """Close assistants, worker connection and store; safe to call twice."""

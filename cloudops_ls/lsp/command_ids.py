@@ -5,6 +5,8 @@ from __future__ import annotations
 SEND_PARAGRAPH = "cloudops.sendParagraph"
 SEND_SELECTION = "cloudops.sendSelection"
 PICK_CHOICE = "cloudops.pickChoice"
+PREVIEW_REQUEST = "cloudops.previewRequest"
+SEND_MESSAGE = "cloudops.sendMessage"
 EXECUTE_COMMAND = "cloudops.executeCommand"
 RUN_PLAN = "cloudops.runPlan"
 UNDO_EXECUTION = "cloudops.undoExecution"

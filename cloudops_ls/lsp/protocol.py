@@ -17,6 +17,7 @@ class CloudOpsProtocol(LanguageServerProtocol):
     """The protocol with our documents and an orderly shutdown.
 
     - Documents split lines as LSP does; pygls' own also split at form feed, NEL and U+2028.
+    - ``workspace/textDocumentContent`` is announced; pygls serves it and does not say so.
     - ``shutdown`` walks over a copy of the requests in flight (pygls#606).
     """
 
@@ -31,6 +32,10 @@ class CloudOpsProtocol(LanguageServerProtocol):
     ) -> Generator[Any, Any, types.InitializeResult]:
         """Answer ``initialize``, then hold documents in a workspace of our own."""
         result = yield from super().lsp_initialize(params)
+        told = result.capabilities.workspace
+        options = self.fm.feature_options.get(types.WORKSPACE_TEXT_DOCUMENT_CONTENT)
+        if told is not None and isinstance(options, types.TextDocumentContentOptions):
+            told.text_document_content = options
         self._workspace = RunbookWorkspace(
             self.workspace.root_uri,
             self._server._text_document_sync_kind,

@@ -15,7 +15,7 @@ from cloudops_ls.lsp.kept_reply import KeptReply, continued
 from cloudops_ls.lsp.understanding import understood
 from cloudops_ls.runbook.mentions import find_mentions
 from cloudops_ls.runbook.model import AssistantTurn
-from cloudops_ls.runbook.text import Span
+from cloudops_ls.runbook.text import Span, normalize_newlines
 from cloudops_ls.storage.records import SearchHit
 from cloudops_ls.worker import wire
 
@@ -59,25 +59,29 @@ class Asked:
     below: str | None = None
 
     @classmethod
-    def turn(cls, document: RunbookDocument, turn: UserTurn, ours: frozenset[str]) -> Self:
-        """Return a whole turn with what belongs to it.
+    def of(
+        cls,
+        document: RunbookDocument,
+        turn: UserTurn,
+        ours: frozenset[str],
+        words: Span | None = None,
+    ) -> Self:
+        """Return a turn with what belongs to it, or selected words of it alone.
 
         An answer below it whose digest is not among ``ours`` was not written by this program: it
         is the user's text, and sent as such.
         """
+        below = answer_above(document, turn)
+        if words is not None:
+            selected = normalize_newlines(document.runbook.slice(words))
+            return cls(selected, words, selected, below)
         parts = [turn.text, turn.attached]
         answer = document.runbook.assistant_turn_for(turn)
         if answer is not None and answer.digest not in ours:
             parts.append(document.runbook.slice(answer.quote))
         end = turn.attachments.end if turn.attachments is not None else turn.span.end
         prompt = "\n\n".join(part for part in parts if part)
-        return cls(prompt, Span(turn.span.start, end), below=answer_above(document, turn))
-
-    @classmethod
-    def part(cls, document: RunbookDocument, turn: UserTurn, span: Span) -> Self:
-        """Return a selected part of a turn."""
-        words = document.runbook.slice(span).replace("\r\n", "\n").replace("\r", "\n").strip()
-        return cls(words, span, words, answer_above(document, turn))
+        return cls(prompt, Span(turn.span.start, end), below=below)
 
 
 def answer_above(document: RunbookDocument, turn: UserTurn) -> str | None:
@@ -120,6 +124,7 @@ class Question:
             self._search,
             backend.estate.account,
             history_tokens=backend.settings.assistant.history_tokens,
+            counter=backend.token_counter,
             executor=backend.store_thread,
             describe=self._describe,
             load_resources=storage.estate.load,
@@ -134,10 +139,10 @@ class Question:
         )
         return self._request
 
-    async def ask(self, work: WorkDone) -> KeptReply:
+    async def ask(self, work: WorkDone, request_id: str | None = None) -> KeptReply:
         """Build the request, send it, and return the answer."""
         work.report("Looking up what the paragraph names")
-        request = await self.request()
+        request = await self.request(request_id)
         assistant = await self._backend.assistant()
         count = len(request.identified_resources)
         work.report(f"Waiting for the answer; {count} resources sent along")

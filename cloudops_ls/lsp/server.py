@@ -222,6 +222,16 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
         document = session.document(params.text_document.uri)
         return await code_actions(session, document, params.range) if document else None
 
+    @server.feature(
+        types.WORKSPACE_TEXT_DOCUMENT_CONTENT,
+        types.TextDocumentContentOptions(schemes=["cloudops-preview"]),
+    )
+    async def text_document_content(
+        params: types.TextDocumentContentParams,
+    ) -> types.TextDocumentContentResult:
+        gone = "This preview is gone; ask for it again.\n"
+        return types.TextDocumentContentResult(text=session.previews.get(params.uri, gone))
+
     @server.feature(types.TEXT_DOCUMENT_CODE_LENS, types.CodeLensOptions(resolve_provider=True))
     @quiet
     async def code_lens(params: types.CodeLensParams) -> list[types.CodeLens] | None:

@@ -58,6 +58,10 @@ class Session(Backend):
         self.live = LiveResources(self)
         self.kept_replies: dict[tuple[str, str], KeptReply] = {}
         """Answers whose place in the file was gone, by conversation and prompt."""
+        self.planned_requests: dict[tuple[str, str], str] = {}
+        """Ids of requests that were shown and not sent yet, by conversation and prompt."""
+        self.previews: dict[str, str] = {}
+        """Texts of requests that were shown, by URI, for clients that fetch them."""
         self.diagnoser = Diagnoser(self)
         self._approvals: ApprovalBook | None = None
         self._policy: PolicyFile | None = None

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from cloudops_ls.assistant.history import (
     RESOURCES,
     chat_turn,
-    estimate_tokens,
     fit_history,
     reply_metadata,
 )
 from cloudops_ls.assistant.protocol import REPLY, ReplyKind
 from cloudops_ls.assistant.redaction import MARK
+from cloudops_ls.assistant.tokens import EstimatedTokens
 from cloudops_ls.storage.records import Message, Role
 
 from .requests import NOW
@@ -35,7 +35,7 @@ def messages(*contents: str, about: dict[int, list[str]] | None = None) -> list[
 
 
 def contents(history: list[Message], budget: int, *arns: str) -> list[str]:
-    return [turn.content for turn in fit_history(history, arns, budget)]
+    return [turn.content for turn in fit_history(history, arns, budget).turns]
 
 
 def test_everything_goes_when_it_fits() -> None:
@@ -64,7 +64,7 @@ def test_a_long_turn_is_cut_in_its_middle() -> None:
     assert text.startswith("start ")
     assert text.endswith(" end")
     assert "[… cut …]" in text
-    assert estimate_tokens(text) <= 25
+    assert EstimatedTokens().count(text) <= 25
 
 
 def test_no_budget_means_no_history() -> None:
@@ -74,8 +74,8 @@ def test_no_budget_means_no_history() -> None:
 @given(st.lists(st.text(max_size=200), max_size=20), st.integers(0, 300), st.integers(0, 19))
 def test_the_budget_holds_and_the_order_stays(texts: list[str], budget: int, same: int) -> None:
     history = messages(*texts, about={same: ["arn:a"]})
-    turns = fit_history(history, ["arn:a"], budget)
-    assert sum(estimate_tokens(turn.content) for turn in turns) <= budget
+    turns = fit_history(history, ["arn:a"], budget).turns
+    assert sum(EstimatedTokens().count(turn.content) for turn in turns) <= budget
     times = [turn.timestamp for turn in turns]
     assert times == sorted(set(times))
 
@@ -99,7 +99,7 @@ def test_metadata_that_cannot_be_read_is_left_out() -> None:
         stored = Message(role=Role.ASSISTANT, content="x", timestamp=NOW, metadata=metadata)
         turn = chat_turn(stored)
         assert (turn.kind, turn.choices) == (None, ())
-        assert len(fit_history([stored], ["arn:a"], 100)) == 1
+        assert len(fit_history([stored], ["arn:a"], 100).turns) == 1
 
 
 def test_a_user_cannot_be_taken_for_an_assistant() -> None:

@@ -30,6 +30,7 @@ _NEED_TRUST = frozenset(
         command_ids.SEND_PARAGRAPH,
         command_ids.SEND_SELECTION,
         command_ids.PICK_CHOICE,
+        command_ids.SEND_MESSAGE,
         command_ids.EXECUTE_COMMAND,
         command_ids.RUN_PLAN,
         command_ids.UNDO_EXECUTION,
