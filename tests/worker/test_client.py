@@ -6,14 +6,19 @@ import asyncio
 import os
 import signal
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.storage.service import StorageService
+from cloudops_ls.storage.vectors.directory import PREFIX
 from cloudops_ls.worker import wire
 from cloudops_ls.worker.client import WorkerClient, WorkerLostError
 from tests.e2e.processes import gone, needs_proc, workers_of
+from tests.storage.samples import estate
+from tests.storage.test_vector_index import needs_memory
 
 if TYPE_CHECKING:
     from cloudops_ls.home import Home
@@ -61,6 +66,44 @@ async def test_a_killed_worker_fails_what_it_did_and_the_next_request_gets_a_new
     assert lost == [True]
     await client.close()
     assert lost == [True], "an end of our own making is no loss"
+
+
+@needs_memory
+async def test_a_shard_cut_short_while_it_is_mapped_ends_the_worker_alone(home: Home) -> None:
+    with StorageService.open(home) as storage:
+        storage.estate.bulk_upsert(estate(300))
+    lost: list[bool] = []
+    client = WorkerClient(home, version=VERSION, on_lost=lambda: lost.append(True))
+
+    async def indexed() -> dict[str, Any]:
+        found: dict[str, Any] = (await client.request(wire.INDEX_STATUS))["collections"][0]
+        return found
+
+    assert (await indexed())["points"] == 300
+    (first,) = workers_of(home)
+    mapped = _mapped_by(first)
+    assert mapped
+    for path in mapped:
+        os.truncate(path, 0)
+    # The kernel sends SIGBUS to whoever reads there: no process can answer after that.
+    with pytest.raises(WorkerLostError):
+        await client.request(wire.SEARCH, {"query": "app3 production"})
+    assert lost == [True]
+    found = await client.request(wire.SEARCH, {"query": "app3 production"})
+    assert found["hits"]
+    again = await indexed()
+    assert (again["points"], again["missing"], again["stale"], again["extra"]) == (300, 0, 0, 0)
+    (second,) = workers_of(home)
+    assert second != first
+    await client.close()
+    # What the first one could not clear away, the second did.
+    assert not any(map(os.path.exists, mapped))
+
+
+def _mapped_by(pid: int) -> set[str]:
+    """Return the files of a search index that a process has mapped."""
+    maps = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    return {line.split(maxsplit=5)[5] for line in maps if f"/{PREFIX}" in line}
 
 
 async def test_a_worker_of_another_version_makes_room(home: Home) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.storage.backup import local_file, writing
 from cloudops_ls.storage.backup.restoring import OWN_WAY, RestoreMode
-from cloudops_ls.storage.backup.streams import LEFT_OUT
+from cloudops_ls.storage.backup.streams import LEFT_OUT, StreamSource, sources
 from cloudops_ls.storage.recovery_key import RecoveryKey
+from cloudops_ls.storage.schema import HEAD
 from cloudops_ls.storage.service import StorageService
 from cloudops_ls.storage.tables import Base
 from tests.storage.samples import resource
@@ -18,6 +21,7 @@ from .contents import fill, restored_record, run, say, written_down
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from cloudops_ls.home import Home
     from cloudops_ls.storage.backup.records import BackupPlan
@@ -250,3 +254,46 @@ def test_from_postgresql_into_a_file_and_back(
         run(second, "svc-thread-0", "output")
         assert second.chat.get_history("svc-thread-0")[-1] == said
         assert second.audit.verify().broken is None
+
+
+def test_a_backup_from_before_the_newest_tables_becomes_todays(
+    service: StorageService,
+    another_machine: Callable[[], StorageService],
+    recovery: RecoveryKey,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """What schema 0002 held: no runs, no history, no outcome of a listing."""
+    fill(service)
+    before = written_down(service)
+    assert before["sync_scopes"]
+    assert "'complete'" in before["sync_scopes"][0]
+    with monkeypatch.context() as older:
+        for module in (writing, local_file):
+            older.setattr(module, "HEAD", "0002")
+            older.setattr(module, "sources", _sources_of_0002)
+        made = service.backup.backup_to_s3()
+        service.backup.export_to_file(tmp_path / "old.age")
+    assert made.manifest.schema_revision == "0002"
+    assert service.backup.verify(read_data=True).ok
+    from_bucket, from_file = another_machine(), another_machine()
+    from_bucket.backup.restore_from_s3("latest", RestoreMode.REPLACE, recovery=recovery)
+    from_file.backup.import_from_file(tmp_path / "old.age", RestoreMode.REPLACE, recovery=recovery)
+    newer = {"sync_runs", "resource_changes", "sync_scopes"}
+    for other in (from_bucket, from_file):
+        found = restored_record(other)
+        assert {name for name in before if found[name] != before[name]} <= newer
+        assert len(found["sync_scopes"]) == len(before["sync_scopes"])
+        assert other._database.revision() == HEAD
+        # It goes on as a store of today.
+        fill(other, 70)
+        assert other.estate.count() == 70
+        assert other.audit.verify().broken is None
+
+
+def _sources_of_0002() -> tuple[StreamSource, ...]:
+    return tuple(
+        replace(each, names=tuple(name for name in each.names if name != "outcome"))
+        for each in sources()
+        if each.table.name not in ("sync_runs", "resource_changes")
+    )
