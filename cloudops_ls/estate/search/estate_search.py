@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from concurrent.futures import Executor, wait
-from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cloudops_ls.estate.search.finder import Finder, Hit, Quality, Where
@@ -72,7 +71,7 @@ class EstateSearch:
         hits = self._stored(found.hits)
         if query.text and len(hits) < limit and not found.unmatched:
             selection = finder.select(query.filters) if query.filters else None
-            among = None if selection is None else _Selected(finder.index, selection)
+            among = None if selection is None else Selected(finder.index, selection)
             for hit in self._estate.similar(query.text, among, limit):
                 hits.setdefault(hit.resource.arn, hit)
         return Results(list(hits.values())[:limit], found.unmatched)
@@ -101,20 +100,20 @@ class EstateSearch:
         return found
 
 
-class _Selected(Collection[str]):
+class Selected(Collection[str]):
     """The ARNs of the resources that pass some filters."""
 
     def __init__(self, index: NameIndex, selection: Selection) -> None:
         self._index = index
-        self._mask = selection.mask
+        self._selection = selection
         self._count = selection.count
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self) -> Iterator[str]:
-        return compress(self._index.arns, self._mask)
+        return map(self._index.arns.__getitem__, self._selection)
 
     def __contains__(self, arn: object) -> bool:
         number = self._index.number_of(arn) if isinstance(arn, str) else None
-        return number is not None and bool(self._mask[number])
+        return number is not None and bool(self._selection.mask[number])
