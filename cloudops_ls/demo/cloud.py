@@ -253,6 +253,9 @@ class DemoCloud:
 
 _NO_PROXY = Config(proxies={}, retries={"total_max_attempts": 1}, read_timeout=30)
 _MOTO_SETTINGS = {
+    # Moto's own botocore must not stumble over what is damaged in the user's files.
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
     "MOTO_DISABLE_GLOBAL_CORS": "true",
     "PYTHONUNBUFFERED": "1",

@@ -14,13 +14,18 @@ from botocore.config import Config
 from cloudops_ls.demo.cloud import PRODUCTION, aws_free_environment
 
 
-def test_an_editor_is_told_where_the_estate_is_and_nothing_is_left_when_it_goes() -> None:
+def test_an_editor_is_told_where_the_estate_is_and_nothing_is_left_when_it_goes(
+    tmp_path: Path,
+) -> None:
+    # What is damaged in the user's own files is no matter here.
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text("[oops\n")
     with subprocess.Popen(
         [sys.executable, "-m", "cloudops_ls", "demo", "--serve"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",
-        env=aws_free_environment(os.environ),
+        env=aws_free_environment(os.environ) | {"HOME": str(tmp_path)},
     ) as served:
         assert served.stdin is not None
         assert served.stdout is not None

@@ -55,7 +55,7 @@ export class Demo implements vscode.Disposable {
     this.server.stage = undefined;
     await this.server.stop();
     await this.end();
-    this.firstRun.tell();
+    this.firstRun.knows(0);
     await this.server.wake();
   }
 
@@ -107,6 +107,7 @@ export class Demo implements vscode.Disposable {
       let complaint = "";
       child.stderr.on("data", (text: Buffer) => {
         complaint = `${complaint}${text.toString()}`.slice(-500);
+        this.server.output.debug(text.toString());
       });
       createInterface({ input: child.stdout }).on("line", (line) => {
         const told = JSON.parse(line) as Told;
@@ -120,7 +121,8 @@ export class Demo implements vscode.Disposable {
       });
       child.on("error", reject);
       child.on("close", (status) => {
-        reject(new Error(complaint.trim() || `cloudops-ls demo: ${String(status)}`));
+        const reason = complaint.trim().split("\n").at(-1) ?? "";
+        reject(new Error(reason === "" ? `cloudops-ls demo: ${String(status)}` : reason));
         this.lost(child);
       });
     });

@@ -40,17 +40,12 @@ export function activate(context: vscode.ExtensionContext): void {
     tryDemo: () => demo.start(),
     leaveDemo: () => demo.leave(),
     openSample: () => openSample(context, demo),
-    firstSteps: () =>
-      vscode.commands.executeCommand(
-        "workbench.action.openWalkthrough",
-        `${context.extension.id}#firstSteps`,
-        false,
-      ),
+    firstSteps: () => firstRun.open(),
   });
   register(views(context, started, accounts));
   context.subscriptions.push(
     vscode.workspace.onDidChangeConfiguration(async (event) => {
-      if (started.state !== "off" && RESTARTING.some((name) => event.affectsConfiguration(name))) {
+      if (started.state !== "off" && event.affectsConfiguration("cloudops.server")) {
         await started.restart();
       }
     }),
@@ -69,8 +64,6 @@ export function activate(context: vscode.ExtensionContext): void {
 export async function deactivate(): Promise<void> {
   await server?.stop();
 }
-
-const RESTARTING = ["cloudops.server", "cloudops.suggest"];
 
 function runbookCommands(server: Server): Record<string, Command> {
   const atCursor =

@@ -2,6 +2,8 @@ import * as vscode from "vscode";
 import type { Server } from "./server";
 
 const ALLOWED = "cloudops.allowed";
+/** Milliseconds after which the walkthrough may have begun to listen. */
+const OPENED = [1000, 4000];
 const CHOSEN = "cloudops.profilesChosen";
 
 /**
@@ -63,14 +65,36 @@ export class FirstRun {
     this.tell();
   }
 
+  /** Opens the walkthrough. */
+  async open(): Promise<void> {
+    const id = `${this.context.extension.id}#firstSteps`;
+    await vscode.commands.executeCommand("workbench.action.openWalkthrough", id, false);
+    for (const delay of OPENED) {
+      setTimeout(() => {
+        this.tell();
+      }, delay);
+    }
+  }
+
   /** Lets `when` clauses and the walkthrough know. */
   tell(): void {
     const set = (key: string, value: unknown): void => {
       void vscode.commands.executeCommand("setContext", key, value);
     };
+    const isChosen = this.context.globalState.get(CHOSEN) === true;
+    const isDemo = this.server.stage !== undefined;
     set(ALLOWED, this.isAllowed);
-    set(CHOSEN, this.context.globalState.get(CHOSEN) === true);
-    set("cloudops.scanned", this.hasEstate);
-    set("cloudops.demo", this.server.stage !== undefined);
+    set("cloudops.demo", isDemo);
+    // The walkthrough hears of changes alone, and not before it is first looked at.
+    for (const [step, isDone] of Object.entries({
+      server: this.server.state === "running",
+      demo: isDemo,
+      allow: this.isAllowed,
+      profiles: isChosen || isDemo,
+      scan: this.hasEstate,
+    })) {
+      set(`cloudops.done.${step}`, false);
+      set(`cloudops.done.${step}`, isDone);
+    }
   }
 }

@@ -40,6 +40,7 @@ export class Server implements vscode.Disposable {
   /** Starts and stops wait for each other, so that there is one server per window. */
   private queue: Promise<void> = Promise.resolve();
   private readonly notices: Notices;
+  private readonly typing = new SuggestWhileTyping();
 
   constructor(
     private readonly context: vscode.ExtensionContext,
@@ -73,6 +74,7 @@ export class Server implements vscode.Disposable {
 
   dispose(): void {
     this.worked.dispose();
+    this.typing.dispose();
   }
 
   /**
@@ -171,6 +173,7 @@ export class Server implements vscode.Disposable {
       initializationFailedHandler: () => false,
       errorHandler: this.errorHandler(() => initialized),
       middleware: {
+        ...this.typing.middleware,
         handleWorkDoneProgress: progress.handle,
         executeCommand,
         workspace: {
@@ -197,7 +200,7 @@ export class Server implements vscode.Disposable {
     };
     // The id is also the prefix of the setting `cloudops.trace.server`.
     const started = new LanguageClient("cloudops", "CloudOps", server, client);
-    started.registerFeature(new SuggestWhileTyping());
+    this.typing.connect(started);
     progress.connect(started);
     started.onRequest("window/showMessageRequest", confirmMessage);
     started.onRequest("cloudops/confirm", confirmCommand);

@@ -197,9 +197,7 @@ export class StatusItem implements vscode.Disposable {
     const argument = uri === undefined ? {} : { uri };
     const known = await this.server.query<RunbookContext>("cloudops.runbookContext", argument);
     this.known = typeof known?.profile === "string" ? known : undefined;
-    if (this.known !== undefined) {
-      this.firstRun.knows(this.known.resources);
-    }
+    this.firstRun.knows(this.known?.resources ?? 0);
     this.show(uri !== undefined);
   }
 

@@ -71,7 +71,10 @@ export class Accounts extends Tree<Account> {
       return [];
     }
     const known = await this.read();
-    return known === undefined ? [] : [...known.profiles, ...known.problems];
+    const rows = known === undefined ? [] : [...known.profiles, ...known.problems];
+    const isEmpty = known !== undefined && rows.length === 0;
+    void vscode.commands.executeCommand("setContext", "cloudops.noProfiles", isEmpty);
+    return rows;
   }
 
   getTreeItem(row: Account): vscode.TreeItem {
@@ -224,7 +227,8 @@ export class Accounts extends Tree<Account> {
       .join(" · ");
     item.tooltip = tooltip(
       row.name,
-      row.account_id === null ? null : described(row),
+      row.account_alias,
+      row.account_id,
       row.region,
       stateOf(row),
       row.warning,
@@ -252,8 +256,7 @@ export class Accounts extends Tree<Account> {
 }
 
 function described(profile: Profile): string {
-  const { account_alias: alias, account_id: id } = profile;
-  return alias === null ? (id ?? "") : `${alias} (${id ?? ""})`;
+  return profile.account_alias ?? profile.account_id ?? "";
 }
 
 function isScanned(known: Credentials, name: string): boolean {
