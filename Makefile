@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 MODEL := .cache/all-MiniLM-L6-v2
 
-.PHONY: env model test coverage test-editors faults lint demo demo-check bench lock upgrade clean
+.PHONY: env model test coverage test-editors faults lint docs release release-check demo demo-check bench lock upgrade clean
 
 env: $(READY)
 
@@ -58,6 +58,17 @@ lint: env
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The site in build/site; a dead link or anchor, or a page in nowhere, is an error.
+docs: env
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# Everything of a release in dist/, then installed as users install it.
+release: env
+	packaging/release.sh
+
+release-check: env
+	packaging/check.sh
 
 bench: env
 	$(BIN)/python -m benchmarks

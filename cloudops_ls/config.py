@@ -72,6 +72,8 @@ class AssistantSettings(_Section):
     """Where paragraphs are sent."""
 
     kind: AssistantKind = AssistantKind.BUILTIN
+    """``builtin`` needs no network, ``http`` is a CloudOps server, ``openai`` a chat-completions
+    API (Ollama, vLLM, LiteLLM, …)."""
     url: str | None = Field(default=None, pattern=r"^https?://\S+$")
     """Base URL of a CloudOps server (kind ``http``) or of a chat-completions API (``openai``)."""
     model: str | None = Field(default=None, min_length=1, max_length=256)
@@ -90,6 +92,7 @@ class CommandSettings(_Section):
     """How confirmed commands are run."""
 
     timeout_seconds: float = Field(default=900, gt=0, le=86_400)
+    """After this a command is stopped."""
     output_limit_bytes: int = Field(default=1_073_741_824, ge=1024)
     """Most output of one command that is stored. Nothing more is stored, either, where it would
     leave less than 256 MiB of the disk."""

@@ -14,6 +14,7 @@ from cloudops_ls.logs import logger
 from cloudops_ls.lsp import command_ids
 from cloudops_ls.lsp.asking import selected_words
 from cloudops_ls.lsp.choosing import choice_actions
+from cloudops_ls.lsp.guard import show
 from cloudops_ls.lsp.plan_steps import plan_commands
 from cloudops_ls.lsp.quick_fixes import quick_fixes
 from cloudops_ls.lsp.undoing import undo_actions
@@ -22,6 +23,7 @@ from cloudops_ls.runbook.text import Span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cloudops_ls.lsp.arguments import CopyCommand
     from cloudops_ls.lsp.documents import RunbookDocument
     from cloudops_ls.lsp.session import Session
     from cloudops_ls.runbook.model import Command, Runbook
@@ -196,3 +198,12 @@ def _place(uri: str, position: types.Position) -> dict[str, Any]:
         "uri": uri,
         "position": {"line": position.line, "character": position.character},
     }
+
+
+def copy_command(session: Session, wanted: CopyCommand) -> dict[str, Any]:
+    """Show the text of a command, for clients without a clipboard of their own.
+
+    Others handle this id themselves; a server has none.
+    """
+    show(session.server, wanted.text)
+    return {"text": wanted.text}

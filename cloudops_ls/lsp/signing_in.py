@@ -17,6 +17,7 @@ from cloudops_ls.lsp.progress import WorkCancelled, WorkDone
 from cloudops_ls.worker import wire
 
 if TYPE_CHECKING:
+    from cloudops_ls.lsp.arguments import SignIn
     from cloudops_ls.lsp.session import Session
 
 INPUT = "cloudops/input"
@@ -46,15 +47,15 @@ async def sign_in(session: Session, profile: str) -> bool:
     return await _by_code(session, profile, str(begun["serial"]))
 
 
-async def sign_in_command(session: Session, profile: str | None) -> dict[str, Any]:
-    """Sign in because the operator asked to.
+async def sign_in_command(session: Session, wanted: SignIn) -> dict[str, Any]:
+    """Sign in because the operator asked to: with a code of an MFA device, or in the browser.
 
     Raises
     ------
     CloudOpsError
         This client cannot be asked for a code, or the sign-in failed.
     """
-    name = profile or session.default_profile
+    name = wanted.profile or session.default_profile
     if not await sign_in(session, name):
         return {"status": "cancelled"}
     show(session.server, f"Signed in to {name}.")
