@@ -1,8 +1,7 @@
-"""Keeps what looks like a credential out of requests to assistants.
+"""Keeps what looks like a credential out of requests to assistants, and out of what is stored.
 
 Conservative on purpose: only shapes that are hardly ever anything else, so that ids, ARNs and
-ordinary tags arrive whole. The shapes are those that secret scanners agree on (AWS key ids and
-keyword, basic-auth, private-key and token rules of detect-secrets and its like):
+ordinary tags arrive whole. Beside the tokens of `secret_shapes` these are:
 
 ==================================  =============================================
 Shape                               What is replaced
@@ -13,8 +12,9 @@ Shape                               What is replaced
 ``Password=…;`` in a text           the value
 ``Authorization: Bearer …``         the token
 ``eyJ….eyJ….…`` (a JWT)             the token
-``ghp_…``, ``xoxb-…``, ``sk_live_`` the token
 ``db_password: …`` as key or tag    the value, unless it is an ARN, a number or a flag
+``user_data: …``                    the value
+``environment: {…}``                every value of a variable, of a function or container
 ==================================  =============================================
 """
 
@@ -22,6 +22,8 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
+
+from cloudops_ls.assistant.secret_shapes import SHORTEST, token_shapes
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -37,6 +39,12 @@ _WORDS = (
 
 _SECRET_KEY = re.compile(rf"(?:^|[_\-.: /]|aws)(?:{_WORDS})$", re.IGNORECASE)
 """Keys whose value is a secret: the word comes last, so ``password_policy`` is none."""
+
+_USER_DATA = re.compile(r"user[_-]?data(?:[_-]?base64)?", re.IGNORECASE)
+_ENVIRONMENT = re.compile(
+    r"env(?:ironment)?|(?:env(?:ironment)?[_-]?)?variables|env[_-]?vars", re.IGNORECASE
+)
+"""Keys under which a mapping or list holds what a process is started with."""
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -60,10 +68,6 @@ _TEXT_RULES: Final = (
         re.IGNORECASE,
     ),
     re.compile(r"(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*"),
-    re.compile(
-        r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{50,}|xox[abeoprs]-[A-Za-z0-9-]{10,}"
-        r"|[rs]k_live_[A-Za-z0-9]{16,}|glpat-[\w-]{20,})"
-    ),
     # key=value and key: value inside a text, quoted or not. The value must not be an ARN, a
     # reference such as {{resolve:…}} or a plain sentence word ("password: required").
     re.compile(
@@ -79,7 +83,7 @@ def redact_text(text: str) -> str:
     """Return ``text`` with everything that looks like a credential replaced by a mark."""
     for rule in _TEXT_RULES:
         text = rule.sub(_replacement, text)
-    return text
+    return text if len(text) < SHORTEST else token_shapes().sub(MARK, text)
 
 
 def redact(value: JsonValue, key: str = "") -> JsonValue:
@@ -92,6 +96,9 @@ def redact(value: JsonValue, key: str = "") -> JsonValue:
     key
         The name it goes by: values of secret-looking names are replaced whole.
     """
+    started_with = _ENVIRONMENT.fullmatch(key) or _USER_DATA.fullmatch(key)
+    if started_with and isinstance(value, (dict, list)):
+        return _without_values(value)
     if isinstance(value, dict):
         pair_key = _named_pair(value)
         return {
@@ -102,9 +109,26 @@ def redact(value: JsonValue, key: str = "") -> JsonValue:
         return [redact(item, key) for item in value]
     if not isinstance(value, str):
         return value
-    if _is_secret_key(key) and not _HARMLESS.fullmatch(value):
+    if (_is_secret_key(key) or _USER_DATA.fullmatch(key)) and not _HARMLESS.fullmatch(value):
         return MARK
     return redact_text(value)
+
+
+def _without_values(value: JsonValue) -> JsonValue:
+    """Return variables of a process with their names alone: what a value means only it knows."""
+    if isinstance(value, dict):
+        pair = _named_pair(value) is not None
+        return {
+            name: item
+            if pair and name.lower() in {"key", "name"} and isinstance(item, str)
+            else _without_values(item)
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_without_values(item) for item in value]
+    if not isinstance(value, str) or _HARMLESS.fullmatch(value):
+        return value
+    return MARK
 
 
 def _named_pair(value: dict[str, JsonValue]) -> str | None:

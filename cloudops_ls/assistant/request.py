@@ -171,11 +171,12 @@ class RequestBuilder:
             hits = await self._described(prompt)
             resources = await loop.run_in_executor(self._executor, self._enrich_hits, hits)
         about = {one.resource.arn for one in resources if one.how is not HowFound.SEARCH}
+        sent = await loop.run_in_executor(self._executor, redact_text, prompt)
         fitted = await loop.run_in_executor(self._executor, self._fitted, history, about)
         return AssistantRequest(
             request_id=request_id or new_id(),
             conversation_id=conversation_id,
-            prompt=redact_text(prompt)[:MAX_PROMPT],
+            prompt=sent[:MAX_PROMPT],
             identified_resources=tuple(resources[:MAX_RESOURCES]),
             resources_omitted=max(len(resources) - MAX_RESOURCES, 0),
             chat_history=fitted.turns,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from cloudops_ls.assistant.history import RESOURCES, reply_metadata
 from cloudops_ls.assistant.protocol import HowFound
+from cloudops_ls.assistant.redaction import redact_text
 from cloudops_ls.assistant.render import render
 from cloudops_ls.assistant.untrusted import code_span, one_line
 from cloudops_ls.runbook.reply import ReplyText, reply_digests
@@ -75,7 +76,10 @@ def _list(value: object) -> list[object]:
 
 @dataclass(frozen=True, slots=True)
 class KeptReply:
-    """An answer that has arrived, as it is written and remembered."""
+    """An answer that has arrived, as it is written and remembered.
+
+    What is remembered is without what looks like a credential, as what is sent.
+    """
 
     prompt: str
     kind: str
@@ -103,14 +107,16 @@ class KeptReply:
         ]
         answer = Message(
             role=Role.ASSISTANT,
-            content="\n\n".join([body, *rendered.commands]),
+            content=redact_text("\n\n".join([body, *rendered.commands])),
             metadata={
                 RESOURCES: [*arns],
                 _DIGESTS: [digests.quote, *digests.commands],
                 **reply_metadata(reply),
             },
         )
-        question = Message(role=Role.USER, content=prompt, metadata={RESOURCES: [*arns]})
+        question = Message(
+            role=Role.USER, content=redact_text(prompt), metadata={RESOURCES: [*arns]}
+        )
         return cls(prompt, reply.kind.value, text, question, answer)
 
     def store(self, chat: ChatStorage, conversation: str) -> None:

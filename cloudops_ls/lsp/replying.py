@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
+from cloudops_ls.assistant.redaction import redact_text
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.lsp.editing import Written, write
 from cloudops_ls.lsp.guard import ask, show
@@ -70,7 +71,9 @@ class ReplyWriter:
                 "A command of this answer has been run. Ask again and replace the answer together "
                 "with its output? The run stays in the log."
             )
-        elif self._words is not None and prompt_of(self._thread.said, existing.digest) != prompt:
+        elif self._words is not None and prompt_of(
+            self._thread.said, existing.digest
+        ) != redact_text(prompt):
             question = (
                 "There is an answer below this paragraph already. Replace it with the answer to "
                 "the selection? The old one stays in the history."

@@ -79,6 +79,107 @@ def test_names_that_only_contain_a_secret_word_keep_their_value() -> None:
     assert redact(record) == record
 
 
+def test_what_processes_are_started_with_is_never_sent() -> None:
+    record = {
+        "user_data": "IyEvYmluL2Jhc2gK",
+        "UserData": {"Value": "IyEvYmluL2Jhc2gK"},
+        "environment": {"variables": {"STAGE": "production", "LEVEL": 3, "ON": "true"}},
+        "containers": [{"name": "web", "environment": [{"name": "DSN", "value": "plain"}]}],
+        "tags": {"env": "production", "environment": "production"},
+    }
+    assert redact(record) == {
+        "user_data": MARK,
+        "UserData": {"Value": MARK},
+        "environment": {"variables": {"STAGE": MARK, "LEVEL": 3, "ON": "true"}},
+        "containers": [{"name": "web", "environment": [{"name": "DSN", "value": MARK}]}],
+        "tags": {"env": "production", "environment": "production"},
+    }
+
+
+A, H, N = "aB3" * 100, "0af" * 100, "123" * 20
+SHAPES = {
+    # Prefix and length as detect-secrets' plugins and gitleaks' rules have them; put together
+    # here, so that no scanner takes this file for a leak.
+    "Azure storage": "AccountKey=" + A[:86] + "==",
+    "Discord bot": "M" + A[:23] + "." + A[:6] + "." + A[:27],
+    "Discord webhook": "https://discord.com/api/webhooks/" + N[:18] + "/" + A[:68],
+    "GitHub": "ghp_" + A[:36],
+    "GitHub, fine-grained": "github_pat_" + A[:82],
+    "GitLab": "glpat-" + A[:20],
+    "GitLab runner": "glrt-" + A[:20],
+    "Mailchimp": H[:32] + "-us12",
+    "npm": "npm_" + A[:36],
+    "OpenAI": "sk-" + A[:20] + "T3BlbkFJ" + A[:20],
+    "OpenAI project": "sk-proj-" + A[:48],
+    "Anthropic": "sk-ant-api03-" + A[:90],
+    "PyPI": "pypi-" + "AgEIcHlwaS5vcmc" + A[:70],
+    "SendGrid": "SG." + A[:22] + "." + A[:43],
+    "Slack bot": "xoxb-" + N[:12] + "-" + A[:24].lower(),
+    "Slack app": "xapp-1-A0" + N[:9] + "-" + N[:13] + "-" + H[:64],
+    "Slack webhook": "https://hooks.slack.com/services/T" + N[:8] + "/B" + N[:8] + "/" + A[:24],
+    "Square": "sq0csp-" + A[:43],
+    "Stripe": "sk_live_" + A[:24],
+    "Telegram": N[:10] + ":" + A[:35],
+    "Twilio": "SK" + H[:32],
+    "Google API": "AIza" + A[:35],
+    "Google OAuth": "ya29." + A[:60],
+    "Vault": "hvs." + A[:90],
+    "DigitalOcean": "dop_v1_" + H[:64],
+    "Docker Hub": "dckr_pat_" + A[:27],
+    "Databricks": "dapi" + H[:32],
+    "Shopify": "shpat_" + H[:32],
+    "Grafana": "glsa_" + A[:41],
+    "Atlassian": "ATATT3" + A[:180],
+    "Hugging Face": "hf_" + "aBc" * 11 + "d",
+    "New Relic": "NRAK-" + ("ABC3" * 7)[:27],
+    "Linear": "lin_api_" + A[:40],
+    "Postman": "PMAK-" + H[:24] + "-" + H[:34],
+    "age": "AGE-SECRET-KEY-1" + "QPZRY9X8" * 7 + "GF",
+    "Teams webhook": "https://acme.webhook.office.com/webhookb2/" + H[:36] + "@" + H[:36],
+    "PostgreSQL": "postgresql://app:" + A[:12] + "@db.internal:5432/orders",
+    "MongoDB": "mongodb+srv://app:" + A[:12] + "@cluster0.example.net/",
+    "AMQP": "amqps://app:" + A[:12] + "@b-1.mq.us-west-2.amazonaws.com:5671",
+    "SQL Server": "Server=tcp:db,1433;User ID=app;Password=" + A[:12] + "1!;Encrypt=True",
+    "MySQL": "mysql -h db -u app --password=" + A[:12] + "7",
+    "session token": "aws_session_token = " + A[:200],
+    "console password": "Password: " + A[:10] + "9!",
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_known_shapes_of_secrets_are_replaced_wherever_they_stand(name: str) -> None:
+    shape = SHAPES[name]
+    kept = {shape[:n] for n in range(len(shape) - 9)}
+    for text in (shape, f"see {shape} there", f'{{"x": "{shape}"}}', f"x={shape}\n"):
+        found = redact_text(text)
+        assert MARK in found, found
+        assert not any(len(part) > len(shape) - 10 and part in found for part in kept)
+        assert redact_text(found) == found
+    assert MARK in str(redact({"note": shape}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "arn:aws:sns:us-east-1:111122223333:orders-of-the-european-production-shops-v2",
+        "arn:aws:sqs:us-east-1:111122223333:dead-letters-of-all-production-consumers-eu",
+        "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0a1b",
+        "AROA" + "IOSFODNN7EXAMPLE and AIDA" + "IOSFODNN7EXAMPLE are ids, not keys",
+        "APACHE2LicenseServer and ACMEproductionwebserver0123456789ab",
+        "dkr.ecr.us-east-1.amazonaws.com/app@sha256:" + "9f86d081" * 8,
+        "eni-0123456789abcdef0 subnet-0123456789abcdef0 snap-0123456789abcdef0",
+        "d111111abcdef8.cloudfront.net E2QWRUHAPOMQZL Z2FDTNDATAQYW2",
+        "sk-learn-training-production-instance-of-the-data-team",
+        "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+        "commit 2fd4e1c67a2d28fced849ee1bb76e7391b93eb12",
+        "https://sqs.us-east-1.amazonaws.com/111122223333/orders-token-refresh",
+        "prod-db.cluster-cabcdefghijk.us-east-1.rds.amazonaws.com:5432",
+    ],
+)
+def test_what_names_aws_resources_is_left_alone(text: str) -> None:
+    assert redact_text(text) == text
+
+
 def test_redaction_is_stable() -> None:
     once = redact_text(f"password={SECRET} postgres://a:{SECRET.replace('/', 'x')}@h/")
     assert redact_text(once) == once
@@ -88,13 +189,20 @@ def test_redaction_is_stable() -> None:
 def test_long_hostile_text_takes_no_noticeable_time() -> None:
     import time
 
-    started = time.perf_counter()
+    redact_text("x" * 40)
+    started = time.process_time()
     for text in (
         "a" * 200_000,
         "://" * 60_000,
         "password" * 25_000,
         "a_" * 100_000,
         "eyJ" * 60_000,
+        "glagent-" * 20_000,
+        "xoxb-1-" * 20_000,
+        "sk-proj-" * 20_000,
+        "https://hooks.slack.com/services/T" * 5_000,
+        "https://a.webhook.office.com/webhookb2/" * 5_000,
+        "A0" * 90_000,
     ):
         redact_text(text)
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 5
