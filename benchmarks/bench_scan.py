@@ -186,10 +186,9 @@ def _blocking(console: Console, options: Options, variables: dict[str, str]) -> 
             with Client(command, changed) as client:
                 client.initialize()
                 client.notify("initialized", {})
-                # What is imported once belongs to the start, and the worker's to its own.
-                client.request("workspace/executeCommand", {"command": "cloudops.readCredentials"})
-                client.request("workspace/executeCommand", {"command": "cloudops.syncStatus"})
-                time.sleep(2)
+                # What follows the start: opening the store, importing what requests will need.
+                client.wait_for_log("features imported")
+                time.sleep(1)
                 before = len(json.loads(told.read_text())["wall"])
                 result, _ = client.request(
                     "workspace/executeCommand",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -106,22 +107,23 @@ def language_server_dependencies(home: Home) -> Dependencies:
 
         return load_settings(home, *editor)
 
-    def names(accounts: Callable[[], Sequence[AccountRecord]]) -> CurrentNames:
+    # Once: reading it takes 50 ms, which the event loop does not have.
+    @cache
+    def catalog() -> Catalog:
         from cloudops_ls.estate.catalog.loader import Catalog
+
+        return Catalog.load()
+
+    def names(accounts: Callable[[], Sequence[AccountRecord]]) -> CurrentNames:
         from cloudops_ls.estate.search.current import CurrentNames
         from cloudops_ls.estate.search.vocabulary import Vocabulary
 
-        return CurrentNames(Vocabulary(Catalog.load(), accounts=accounts), name_snapshots(home))
+        return CurrentNames(Vocabulary(catalog(), accounts=accounts), name_snapshots(home))
 
     def approvals() -> ApprovalBook:
         from cloudops_ls.commands.approval import ApprovalBook
 
         return ApprovalBook()
-
-    def catalog() -> Catalog:
-        from cloudops_ls.estate.catalog.loader import Catalog
-
-        return Catalog.load()
 
     return Dependencies(
         home=home,

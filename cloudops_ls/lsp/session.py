@@ -17,6 +17,7 @@ from cloudops_ls.lsp.diagnosing import Diagnoser
 from cloudops_ls.lsp.documents import RunbookDocument, RunbookWorkspace
 from cloudops_ls.lsp.guard import show, show_error
 from cloudops_ls.lsp.live import LiveResources
+from cloudops_ls.lsp.warming import import_features, import_settings
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Sequence
@@ -153,6 +154,7 @@ class Session(Backend):
     async def start(self) -> None:
         """Open the store and load the names; failures are shown, not raised."""
         try:
+            await asyncio.to_thread(import_settings)
             _ = self.settings
             await self.reload_names()
             self.spawn(self.background.keep_fresh())
@@ -169,6 +171,8 @@ class Session(Backend):
         except Exception:
             logger.exception("start failed")
             show_error(self.server, CloudOpsError("The estate could not be read"))
+        # After the names: the first completion goes first.
+        self.spawn(asyncio.to_thread(import_features))
 
     async def reload_names(self, gone: Sequence[str] = ()) -> None:
         """Take in what has changed in the estate; see ``EstateView.reload``."""

@@ -29,6 +29,7 @@ BROWSING = attrs.evolve(
 
 
 async def test_profiles_are_read_and_one_is_selected(editor: Editor) -> None:
+    await editor.until(lambda: "features imported" in editor.logged(), "nothing waits for imports")
     found = await editor.execute("cloudops.readCredentials")
     by_name = {profile["name"]: profile for profile in found["profiles"]}
     assert found["selected"] == PRODUCTION.profile
