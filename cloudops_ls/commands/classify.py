@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from cloudops_ls.commands.custom_effects import custom_effects
+from cloudops_ls.commands.custom_effects import effect_of
 from cloudops_ls.commands.model import AccessLevel
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Classifier:
         )
 
     def _of_custom(self, command: ParsedCommand) -> Classification:
-        known = custom_effects().get(command.command)
+        known = effect_of(command.command)
         if known is None:
             return Classification(AccessLevel.UNKNOWN, reveals_secret=True)
         effect = known.of(command.parameters)

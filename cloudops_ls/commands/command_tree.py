@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from cloudops_ls.commands import awscli_bridge as cli
 from cloudops_ls.commands.api_operation import ApiOperation
 from cloudops_ls.commands.custom_command import CustomCommand
-from cloudops_ls.commands.custom_effects import custom_effects
+from cloudops_ls.commands.custom_effects import effect_of
 from cloudops_ls.commands.errors import CommandError, ErrorKind
+from cloudops_ls.commands.own_v2 import group_of, v2_commands
 from cloudops_ls.commands.refusals import help_wanted, own_command
 from cloudops_ls.commands.vocabulary import (
     Word,
@@ -38,6 +39,8 @@ class CommandTree:
     ----------
     loader
         A botocore data loader to share; None for one of the CLI's own models.
+    version2
+        Whether to know the commands that only version 2 has.
 
     Attributes
     ----------
@@ -45,18 +48,39 @@ class CommandTree:
         The parser of the global options and the service.
     """
 
-    def __init__(self, loader: Any = None) -> None:
+    def __init__(self, loader: Any = None, *, version2: bool = False) -> None:
         self._models = loader or cli.cli_loader()
         driver = cli.create_driver(self._models)
         help_command = driver.create_help_command()
         self._session = driver.session
         self._services = help_command.command_table
         self._global_options = help_command.arg_table
+        self._added = self._own_of_version2() if version2 else {}
         self.top_level: Any = cli.TopLevelParser(
             self._services, "", "", help_command.arg_table, prog="aws"
         )
         self._validator = cli.ParamValidator()
         self._operations: OrderedDict[tuple[str, ...], ApiOperation] = OrderedDict()
+
+    def _own_of_version2(self) -> dict[str, dict[str, Any]]:
+        """Add commands that version 2 alone has; return those that belong to services.
+
+        A service's are added when it is first used: its models would have to be loaded.
+        """
+        own = v2_commands(self._session)
+        self._services.update(own.pop("", {}))
+        for name in [*own]:
+            command = self._services.get(name)
+            if command is None:
+                self._services[name] = group_of(name, own.pop(name), self._session)
+            elif not isinstance(command, cli.ServiceCommand):
+                command.subcommand_table.update(own.pop(name))
+        return own
+
+    def _complete(self, name: str) -> None:
+        """See that a service has all its commands."""
+        if (added := self._added.pop(name, None)) is not None:
+            _operations_of(self._services[name]).update(added)
 
     def warm(self, services: Iterable[str]) -> None:
         """Load the models of ``services``; unknown ones are ignored."""
@@ -76,6 +100,7 @@ class CommandTree:
         command = self._services.get(plain[0])
         if command is None:
             return []
+        self._complete(plain[0])
         path: tuple[str, ...] = (plain[0],)
         while table := _subcommands(command):
             if len(plain) == len(path):
@@ -131,6 +156,7 @@ class CommandTree:
         self, line: CommandLine, service: Any
     ) -> tuple[ApiOperation | CustomCommand, Sequence[str]]:
         name = line.service
+        self._complete(name)
         table = _operations_of(service)
         if not line.rest:
             raise CommandError(
@@ -153,7 +179,7 @@ class CommandTree:
         elif not cli.is_api_call(target):
             # An API operation with a program behind it, such as a session on the terminal.
             name = " ".join(path)
-            raise own_command(name, custom_effects().get(name), line.words)
+            raise own_command(name, effect_of(name), line.words)
         return self._operation(path, target), rest
 
     def _operation(self, path: tuple[str, ...], target: Any) -> ApiOperation:

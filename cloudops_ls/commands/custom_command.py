@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudops_ls.commands import awscli_bridge as cli
-from cloudops_ls.commands.custom_effects import custom_effects
+from cloudops_ls.commands.custom_effects import effect_of
 from cloudops_ls.commands.errors import CommandError, ErrorKind
 from cloudops_ls.commands.model import FileReference, FileUse
 from cloudops_ls.commands.parsed import ParsedCommand
@@ -64,7 +64,7 @@ class CustomCommand:
         if chosen := getattr(given, "subcommand", None):
             inner = CustomCommand((*self.path, chosen), subcommands[chosen], self.session)
             return inner.parse(line, unknown)
-        effect = custom_effects().get(" ".join(self.path))
+        effect = effect_of(" ".join(self.path))
         if subcommands and effect is None:
             raise CommandError(
                 ErrorKind.MISSING_COMMAND,

@@ -1,4 +1,8 @@
-"""What the AWS CLI's own commands do: the reviewed table ``data/custom_commands.toml``."""
+"""What the AWS CLI's own commands do: reviewed tables.
+
+``data/custom_commands.toml`` for those of version 1, which is the CLI that reads commands here,
+``data/own_v2_commands.toml`` for those that only version 2 has.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import tomllib
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
@@ -16,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic import JsonValue
+
+
+E = TypeVar("E", bound="CustomEffect")
 
 
 class Direction(StrEnum):
@@ -79,12 +86,37 @@ class CustomEffect(Effect):
         return next((variant for variant in self.when if variant.holds(parameters)), self)
 
 
+class V2Effect(CustomEffect):
+    """The same about a command of version 2, and which words it takes."""
+
+    positional: tuple[str, ...] = ()
+    options: dict[str, Literal["text", "list", "switch"] | tuple[str, ...]] = Field(
+        default_factory=dict
+    )
+    """What each option takes; a tuple are its values."""
+
+
 @cache
 def custom_effects() -> Mapping[str, CustomEffect]:
-    """Return the table, by the CLI's words such as ``s3 cp``."""
-    source = files("cloudops_ls.commands").joinpath("data", "custom_commands.toml")
+    """Return the table of version 1, by the CLI's words such as ``s3 cp``."""
+    return _table("custom_commands.toml", CustomEffect)
+
+
+@cache
+def v2_effects() -> Mapping[str, V2Effect]:
+    """Return the table of what only version 2 has, by its words such as ``logs tail``."""
+    return _table("own_v2_commands.toml", V2Effect)
+
+
+def effect_of(command: str) -> CustomEffect | None:
+    """Return what one of the CLI's own commands does; None where that is not known."""
+    return custom_effects().get(command) or v2_effects().get(command)
+
+
+def _table(name: str, kind: type[E]) -> dict[str, E]:
+    source = files("cloudops_ls.commands").joinpath("data", name)
     table = tomllib.loads(source.read_text(encoding="utf-8"))
-    return TypeAdapter(dict[str, CustomEffect]).validate_python(table)
+    return TypeAdapter(dict[str, kind]).validate_python(table)  # type: ignore[valid-type]
 
 
 def direction_of(parameters: Mapping[str, JsonValue]) -> Direction | None:

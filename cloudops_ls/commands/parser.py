@@ -34,8 +34,8 @@ class CommandParser:
         used, which are the ones that apply when the command runs; they are often older than
         those of the ordinary botocore.
     version2
-        Whether version 2 of the CLI will run the commands; then its options for output and paging
-        are accepted.
+        Whether version 2 of the CLI will run the commands; then its options for output and paging,
+        and its own commands, are read too.
     """
 
     def __init__(self, loader: Any = None, *, version2: Callable[[], bool] = lambda: False) -> None:
@@ -128,10 +128,17 @@ class CommandParser:
         refuse_foreign(words)
         return read_line(words, self._tree().top_level)
 
+    def _reads_version2(self) -> bool:
+        try:
+            return self._version2()
+        except CommandError:
+            # Whoever checks a command is told; completing goes on.
+            return False
+
     def _tree(self) -> CommandTree:
         if self._loaded is None:
             # The one place that imports the CLI.
             from cloudops_ls.commands.command_tree import CommandTree
 
-            self._loaded = CommandTree(self._loader)
+            self._loaded = CommandTree(self._loader, version2=self._reads_version2())
         return self._loaded

@@ -56,6 +56,8 @@ def fitting(words: Sequence[Word], typed: str, limit: int) -> list[Word]:
     found.sort(
         key=lambda word: (
             not word.text.casefold().startswith(folded),
+            # A group such as `aws s3` takes global options too, but wants a subcommand.
+            word.kind not in named,
             not word.required,
             word.text if word.kind in named else "",
         )

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import stat
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from cloudops_ls.commands.check import CommandChecker
 from cloudops_ls.commands.configured_cli import ALIASES, ConfiguredCli
+from cloudops_ls.commands.custom_effects import v2_effects
 from cloudops_ls.commands.environment import command_environment
 from cloudops_ls.commands.errors import CommandError, ErrorKind
-from cloudops_ls.commands.model import CommandContext
+from cloudops_ls.commands.model import AccessLevel, CommandContext
 from cloudops_ls.commands.parser import CommandParser
 from cloudops_ls.commands.run import Chunk, Finished, run
+from cloudops_ls.commands.shell import split
 from cloudops_ls.config import load_settings
 from cloudops_ls.home import Home
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from cloudops_ls.commands.classify import Classifier
 
@@ -126,11 +133,125 @@ async def test_what_is_checked_is_what_it_gets(classifier: Classifier, tmp_path:
     assert tuple(output.splitlines()) == checked.argv[1:]
 
 
-def test_a_real_version_2_is_recognised(tmp_path: Path) -> None:
+READ_AND_RUN = [
+    ("aws logs tail /aws/lambda/a --since 1h --format short --no-cli-pager", "hello from moto"),
+    ("aws logs describe-log-groups --output yaml", "logGroupName: /aws/lambda/a"),
+    ("aws s3 ls --no-cli-auto-prompt", "shop-assets"),
+    ("aws s3 presign s3://shop-assets/a", "X-Amz-Signature="),
+    ("aws configure list-profiles", "p\n"),
+    ("aws configure export-credentials --profile p", '"AccessKeyId": "testing"'),
+]
+
+
+@pytest.fixture(scope="module")
+def real() -> str:
+    """The path of a real version 2: Debian's package ``awscli``, or AWS's own installer's."""
     for place in ("/usr/bin", "/usr/local/bin"):
         program = shutil.which("aws", path=place)
-        if program is not None:
-            cli = ConfiguredCli((program,), command_environment(os.environ), tmp_path)
-            if cli.version2:
-                return
+        if (
+            program is not None
+            and ConfiguredCli(
+                (program,), command_environment(os.environ), Path("/nonexistent")
+            ).version2
+        ):
+            return program
     pytest.skip("no AWS CLI version 2 is installed in /usr/bin or /usr/local/bin")
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    region = {"endpoint_url": endpoint, "region_name": "us-west-2"}
+    boto3.client("s3", **region, **keys).create_bucket(
+        Bucket="shop-assets", CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
+    )
+    logs = boto3.client("logs", **region, **keys)
+    logs.create_log_group(logGroupName="/aws/lambda/a")
+    logs.create_log_stream(logGroupName="/aws/lambda/a", logStreamName="s")
+    logs.put_log_events(
+        logGroupName="/aws/lambda/a",
+        logStreamName="s",
+        logEvents=[{"timestamp": int(time.time() * 1000), "message": "hello from moto"}],
+    )
+    yield endpoint
+    server.stop()
+
+
+async def test_a_real_version_2_runs_what_was_checked(
+    classifier: Classifier, tmp_path: Path, real: str, cloud: str
+) -> None:
+    checker = checker_for(classifier, real, tmp_path)
+    config = tmp_path / "config"
+    config.write_text("[profile p]\naws_access_key_id = testing\naws_secret_access_key = testing\n")
+    environment = command_environment(
+        {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "AWS_CONFIG_FILE": str(config)}
+    )
+
+    async def said(text: str) -> str:
+        # As old as 2.9, it does not know the endpoint of a profile.
+        checked = checker.check(f"{text} --endpoint-url {cloud}", CONTEXT)
+        assert checked.program == (real,)
+        events = run(
+            checked.argv,
+            environment=environment,
+            timeout=60,
+            output_limit=100_000,
+            prefix=checked.program,
+        )
+        return "".join([event.text async for event in events if isinstance(event, Chunk)])
+
+    answers = await asyncio.gather(*(said(text) for text, _ in READ_AND_RUN))
+    for (text, expected), output in zip(READ_AND_RUN, answers, strict=True):
+        assert expected in output, text
+
+
+@pytest.fixture(scope="module")
+def version2() -> CommandParser:
+    return CommandParser(version2=lambda: True)
+
+
+@pytest.mark.parametrize("name", sorted(v2_effects()))
+def test_its_own_commands_are_read_or_named_for_what_they_are(
+    version2: CommandParser, classifier: Classifier, name: str
+) -> None:
+    effect = v2_effects()[name]
+    text = " ".join(["aws", name, *("word" for _ in effect.positional)])
+    if effect.refused is None:
+        found = version2.parse(split(text).argv)
+        rated = classifier.classify(found)
+        assert (found.command, found.custom, rated.access) == (name, True, effect.access)
+        assert not effect.secret or rated.reveals_secret
+        levels = [classifier.level(*call.split(":")) for call in effect.calls]
+        assert AccessLevel.UNKNOWN not in levels
+        return
+    with pytest.raises(CommandError) as caught:
+        version2.parse(split(text).argv)
+    assert caught.value.kind is ErrorKind.UNSUPPORTED
+    assert effect.refused in caught.value.what
+
+
+def test_words_of_its_own_commands_are_checked_and_complete(version2: CommandParser) -> None:
+    tail = version2.parse(split("aws logs tail g --since 1h --follow --log-stream-names a b").argv)
+    assert tail.parameters == {
+        "group_name": "g",
+        "since": "1h",
+        "follow": True,
+        "log-stream-names": ["a", "b"],
+    }
+    for text, wrong, suggestion in (
+        ("aws logs tail", None, None),
+        ("aws logs tail g --sicne 1h", "--sicne", "--since"),
+        ("aws logs tail g --format shrt", "shrt", "short"),
+        ("aws ddb slect t", "slect", "select"),
+    ):
+        with pytest.raises(CommandError) as caught:
+            version2.parse(split(text).argv)
+        error = caught.value
+        assert error.suggestion == suggestion
+        assert (None if error.word is None else split(text).argv[error.word]) == wrong
+    assert "tail" in {word.text for word in version2.next_words(["aws", "logs"], "ta", 9)}
+    assert "select" in {word.text for word in version2.next_words(["aws", "ddb"], "", 9)}
