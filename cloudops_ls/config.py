@@ -17,8 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 if TYPE_CHECKING:
     from cloudops_ls.home import Home
 
-_CLIENT_ONLY = frozenset({"client", "server", "trace"})
+_CLIENT_ONLY = frozenset({"client", "server", "suggest", "trace"})
 """Sections under ``cloudops`` that are about the editor."""
+NOT_FROM_EDITORS = frozenset({"search", "qdrant", "database", "backup", "worker", "commands.aws"})
+"""What counts in ``config.toml`` only: it is the background process's, which is shared."""
 
 REGION_PATTERN = r"^[a-z]{2}(-[a-z]+)+-\d$"
 """The form of a region's name."""
@@ -28,15 +30,20 @@ class AssistantKind(StrEnum):
     """Which assistant answers."""
 
     BUILTIN = "builtin"
+    """A planner inside the server: no network, no model."""
     HTTP = "http"
+    """A CloudOps server, at the URL."""
     OPENAI = "openai"
+    """A model behind an OpenAI-compatible chat-completions API, at the URL."""
 
 
 class ReplyFormat(StrEnum):
     """How a model is made to keep to the shape of a reply."""
 
     TOOLS = "tools"
+    """A forced tool call; what most servers support."""
     JSON_SCHEMA = "json_schema"
+    """Structured output."""
 
 
 class VectorEngine(StrEnum):
@@ -75,15 +82,16 @@ class AssistantSettings(_Section):
     """``builtin`` needs no network, ``http`` is a CloudOps server, ``openai`` a chat-completions
     API (Ollama, vLLM, LiteLLM, …)."""
     url: str | None = Field(default=None, pattern=r"^https?://\S+$")
-    """Base URL of a CloudOps server (kind ``http``) or of a chat-completions API (``openai``)."""
+    """Base URL of a CloudOps server (kind ``http``) or of a chat-completions API (``openai``).
+    Paragraphs, and what is known of the resources in them, are sent there."""
     model: str | None = Field(default=None, min_length=1, max_length=256)
     """Name of the model, for kind ``openai``."""
     format: ReplyFormat = ReplyFormat.TOOLS
     """For kind ``openai``: a forced tool call, or structured output (``json_schema``)."""
     timeout_seconds: float = Field(default=120, gt=0, le=3600)
-    """Longest wait for a whole answer."""
+    """Longest wait for a whole answer, in seconds."""
     history_tokens: int = Field(default=4000, ge=0, le=1_000_000)
-    """Budget for earlier turns sent along."""
+    """Budget for earlier turns that are sent along, in tokens."""
     tokenizer: str | None = Field(default=None, min_length=1)
     """The model's ``tokenizer.json``, to measure that budget; unset, 4 characters are a token."""
 

@@ -169,6 +169,8 @@ class ResourceDetails(_Arguments):
     """One resource, by ARN, identifier or unique name."""
 
     arn: str = Field(min_length=1)
+    refresh: bool = False
+    """Ask AWS how it is now, unless that was done just before."""
 
 
 class RestoreBackup(_Arguments):

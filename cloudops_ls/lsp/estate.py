@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.estate.cards import console_link
 from cloudops_ls.lsp.accounts import prepare_credentials
 from cloudops_ls.lsp.cards import card_of
 from cloudops_ls.lsp.guard import show
@@ -153,7 +154,7 @@ async def search_resources(session: Session, search: SearchResources) -> list[di
 
 
 async def resource_details(session: Session, details: ResourceDetails) -> dict[str, Any]:
-    """Return one resource and its card.
+    """Return one resource, its card, and the address of its page in the AWS console if any.
 
     Raises
     ------
@@ -166,10 +167,13 @@ async def resource_details(session: Session, details: ResourceDetails) -> dict[s
             f"{len(entries) or 'No'} resources are called '{details.arn}'",
             fix="Name it by its ARN, or scan the estate again",
         )
+    freshness = await session.live.freshen(entries[0].arn) if details.refresh else None
     resource = await session.estate.resource(entries[0].arn)
     if resource is None:
         raise CloudOpsError(f"'{details.arn}' is gone", fix="Scan the estate again")
+    kind = session.estate.catalog.get(resource.resource_type)
     return {
         "resource": resource.model_dump(mode="json"),
-        "card": await card_of(session, resource.arn),
+        "card": await card_of(session, resource.arn, freshness),
+        "console": console_link(resource, kind) if kind is not None else None,
     }

@@ -24,6 +24,11 @@ async def test_the_context_of_a_runbook_is_told_and_changed_in_its_front_matter(
     assert plain["resources"] > 0
     assert plain["synced_at"] is not None
 
+    asked = {"arn": "pg-instance-main1", "refresh": True}
+    details = await editor.execute("cloudops.resourceDetails", asked)
+    assert details["console"].startswith("https://us-west-2.console.aws.amazon.com/rds/")
+    assert details["resource"]["name"] == "pg-instance-main1"
+
     buffer = editor.open(RUNBOOK)
     context = await editor.execute("cloudops.runbookContext", {"uri": buffer.uri})
     assert context["account_id"] == STAGING.account_id

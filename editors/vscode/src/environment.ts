@@ -191,11 +191,11 @@ export class OwnEnvironment {
         createInterface({ input: stream }).on("line", (line) => {
           this.output.info(line);
           last = line.trim() === "" ? last : line.trim();
-          const name = /^(?:Collecting|Downloading|Installing collected packages:?) ?(\S*)/.exec(
-            line,
-          );
-          if (name?.[1] !== undefined && name[1] !== "") {
-            report(vscode.l10n.t("Installing {0}", name[1].replace(/,$/, "")));
+          const name = /^(?:Collecting|Downloading) ([\w.-]+)/.exec(line.trim())?.[1];
+          if (name !== undefined) {
+            report(vscode.l10n.t("Fetching {0}", name));
+          } else if (line.startsWith("Installing collected packages")) {
+            report(vscode.l10n.t("Installing the server and its libraries"));
           }
         });
       }

@@ -1,21 +1,29 @@
+import type MarkdownIt from "markdown-it";
 import * as vscode from "vscode";
 import { Demo } from "./demo";
 import { OwnEnvironment } from "./environment";
 import { FirstRun } from "./firstRun";
 import { Location } from "./location";
+import { styleRunbooks } from "./preview";
 import { activeRunbook, isRunbook, newRunbook, openSample, placeOf } from "./runbook";
 import { Server } from "./server";
+import { provideSnippets } from "./snippets";
 import { StatusItem } from "./statusItem";
 import { type Account, Accounts, type Problem, type Profile } from "./views/accounts";
 import { type Conversation, Conversations } from "./views/conversations";
-import { type Execution, Executions } from "./views/executions";
+import { type Execution, Executions, statusOf } from "./views/executions";
 import { type Resource, Resources } from "./views/resources";
 
 let server: Server | undefined;
 
 type Command = (...args: never[]) => unknown;
 
-export function activate(context: vscode.ExtensionContext): void {
+/** What VS Code's Markdown preview asks of an extension. */
+interface MarkdownExtension {
+  extendMarkdownIt: (md: MarkdownIt) => MarkdownIt;
+}
+
+export function activate(context: vscode.ExtensionContext): MarkdownExtension {
   const output = vscode.window.createOutputChannel("CloudOps", { log: true });
   const environment = new OwnEnvironment(context, output);
   const location = new Location(environment, output);
@@ -56,9 +64,11 @@ export function activate(context: vscode.ExtensionContext): void {
       }
     }),
   );
+  context.subscriptions.push(provideSnippets());
   if (vscode.workspace.textDocuments.some(isRunbook)) {
     void started.wake();
   }
+  return { extendMarkdownIt: (md) => styleRunbooks(md, statusOf) };
 }
 
 export async function deactivate(): Promise<void> {
@@ -142,12 +152,14 @@ function views(
   resources.view = vscode.window.createTreeView("cloudops.resources", {
     treeDataProvider: resources,
     showCollapseAll: true,
+    canSelectMany: true,
   });
   executions.view = vscode.window.createTreeView("cloudops.executions", {
     treeDataProvider: executions,
   });
   conversations.view = vscode.window.createTreeView("cloudops.conversations", {
     treeDataProvider: conversations,
+    canSelectMany: true,
   });
   accounts.view = vscode.window.createTreeView<Account>("cloudops.accounts", {
     treeDataProvider: accounts,
@@ -176,16 +188,25 @@ function views(
   return {
     refreshViews: refresh,
     searchResources: () => resources.search(),
-    mentionResource: (row: Resource) => resources.mention(row),
+    clearSearch: () => {
+      resources.filter("");
+    },
+    mentionResource: (row: Resource, all?: Resource[]) => resources.mention(all ?? [row]),
     resourceDetails: (row: Resource) => resources.details(row),
-    copyArn: (row: Resource) => vscode.env.clipboard.writeText(row.arn),
+    refreshResource: (row: Resource) => resources.ask(row),
+    openConsole: (row: Resource) => resources.openConsole(row),
+    copyArn: (row: Resource, all?: Resource[]) => resources.copyArns(all ?? [row]),
     showOutput: (row: Execution) => executions.show(row),
     cancelExecution: (row: Execution) => executions.cancel(row),
+    cancelRunning: () => executions.cancelRunning(),
+    rerunExecution: (row: Execution) => executions.rerun(row),
+    copyExecuted: (row: Execution) => vscode.env.clipboard.writeText(row.command),
     searchConversations: () => conversations.search(),
     openConversation: (row: Conversation) => conversations.open(row),
     renameConversation: (row: Conversation) => conversations.rename(row),
     labelConversation: (row: Conversation) => conversations.label(row),
     exportConversation: (row: Conversation) => conversations.export(row),
-    deleteConversation: (row: Conversation) => conversations.delete(row),
+    deleteConversation: (row: Conversation, all?: Conversation[]) =>
+      conversations.delete(all ?? [row]),
   };
 }

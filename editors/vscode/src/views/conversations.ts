@@ -37,6 +37,9 @@ export class Conversations extends Tree<Conversation> {
     item.iconPath = new vscode.ThemeIcon("comment-discussion");
     item.description = [when(row.updatedAt), ...row.labels].join(" · ");
     item.tooltip = tooltip(row.title, when(row.updatedAt), row.labels.join(", "), row.file);
+    item.accessibilityInformation = {
+      label: vscode.l10n.t("Conversation {0}, {1}", item.label as string, item.description),
+    };
     item.contextValue = row.file === null ? "conversation" : "conversationWithFile";
     item.command = {
       command: "cloudops-ui.openConversation",
@@ -131,9 +134,16 @@ export class Conversations extends Tree<Conversation> {
     }
   }
 
-  async delete(row: Conversation): Promise<void> {
-    // The server asks.
-    await this.server.execute("cloudops.deleteConversation", { id: row.id });
+  async delete(rows: Conversation[]): Promise<void> {
+    for (const { id } of rows) {
+      // The server asks, for each.
+      const done = await this.server.execute<{ status?: string }>("cloudops.deleteConversation", {
+        id,
+      });
+      if (done?.status !== "deleted") {
+        break;
+      }
+    }
     this.refresh();
   }
 

@@ -1,11 +1,14 @@
 import * as vscode from "vscode";
 import type { Server } from "../server";
+import { placeOf, unsaved } from "../runbook";
+import { lineOfCommand } from "../runbookText";
 import { Tree, tooltip, when } from "./tree";
 
 type Status = "pending" | "running" | "success" | "failed" | "cancelled" | "unknown";
 
 export interface Execution {
   id: string;
+  conversation_id: string | null;
   command: string;
   status: Status;
   error: string | null;
@@ -28,12 +31,35 @@ const ICONS: Record<Status, vscode.ThemeIcon> = {
   unknown: new vscode.ThemeIcon("question", new vscode.ThemeColor("list.warningForeground")),
 };
 
+/** Milliseconds between two looks at what is running. */
+const LIVE = 1500;
+
+/** Says how an execution ended, or that it has not. */
+export function statusOf(status: string): string {
+  switch (status) {
+    case "success":
+      return vscode.l10n.t("Output");
+    case "failed":
+      return vscode.l10n.t("Failed");
+    case "cancelled":
+      return vscode.l10n.t("Cancelled");
+    case "running":
+      return vscode.l10n.t("Running");
+    case "pending":
+      return vscode.l10n.t("Not started");
+    default:
+      return vscode.l10n.t("Nobody saw how it ended");
+  }
+}
+
 /** What was run, newest first; the output of one opens beside the runbook. */
 export class Executions extends Tree<Execution> implements vscode.TextDocumentContentProvider {
   static readonly scheme = "cloudops-output";
   private readonly written = new vscode.EventEmitter<vscode.Uri>();
   readonly onDidChange = this.written.event;
   private running = 0;
+  private known: Execution[] = [];
+  private due: NodeJS.Timeout | undefined;
   view: vscode.TreeView<Execution> | undefined;
 
   constructor(private readonly server: Server) {
@@ -46,6 +72,7 @@ export class Executions extends Tree<Execution> implements vscode.TextDocumentCo
     }
     const found = (await this.server.query<Execution[]>("cloudops.executionLogs", {})) ?? [];
     const rows = Array.isArray(found) ? found : [];
+    clearTimeout(this.due);
     this.running = rows.filter((one) => one.status === "running").length;
     if (this.view !== undefined) {
       this.view.badge =
@@ -53,10 +80,19 @@ export class Executions extends Tree<Execution> implements vscode.TextDocumentCo
           ? undefined
           : { value: this.running, tooltip: vscode.l10n.t("{0} running", this.running) };
     }
-    for (const document of vscode.workspace.textDocuments) {
-      if (document.uri.scheme === Executions.scheme) {
-        this.written.fire(document.uri);
-      }
+    const shown = vscode.workspace.textDocuments.filter(
+      ({ uri, isClosed }) => uri.scheme === Executions.scheme && !isClosed,
+    );
+    for (const document of shown) {
+      this.written.fire(document.uri);
+    }
+    const isExecuting = this.running > 0;
+    void vscode.commands.executeCommand("setContext", "cloudops.executing", isExecuting);
+    this.known = rows;
+    if (isExecuting) {
+      this.due = setTimeout(() => {
+        this.refresh();
+      }, LIVE);
     }
     return rows;
   }
@@ -68,13 +104,15 @@ export class Executions extends Tree<Execution> implements vscode.TextDocumentCo
     item.description = when(row.started_at);
     item.tooltip = tooltip(
       row.command,
-      row.status,
+      statusOf(row.status),
       row.error,
       [row.profile, row.account_id, row.region].filter(Boolean).join(" · "),
       when(row.started_at),
     );
     item.contextValue = row.status === "running" ? "running" : "ended";
-    item.accessibilityInformation = { label: `${row.status}: ${row.command}` };
+    item.accessibilityInformation = {
+      label: `${statusOf(row.status)}: ${row.command}, ${when(row.started_at)}`,
+    };
     item.command = {
       command: "cloudops-ui.showOutput",
       title: vscode.l10n.t("Show Output"),
@@ -93,9 +131,58 @@ export class Executions extends Tree<Execution> implements vscode.TextDocumentCo
     });
   }
 
+  /** Cancels what runs in this window; asks which where there are several. */
+  async cancelRunning(): Promise<void> {
+    const running = this.known.filter(({ status }) => status === "running");
+    const items = running.map((row) => ({ label: row.command, row }));
+    const title = vscode.l10n.t("Cancel What Is Running");
+    const chosen =
+      items.length > 1 ? await vscode.window.showQuickPick(items, { title }) : items[0];
+    if (chosen !== undefined) {
+      await this.cancel(chosen.row);
+    }
+  }
+
   async cancel(row: Execution): Promise<void> {
     await this.server.execute("cloudops.cancelExecution", { executionId: row.id });
     this.refresh();
+  }
+
+  /**
+   * Runs a command again: where it stands in its runbook, else in a new one.
+   *
+   * It is asked about as any other command; nothing is run from this list itself.
+   */
+  async rerun(row: Execution): Promise<void> {
+    const place = (await this.placeInRunbook(row)) ?? (await placeInNew(row));
+    await this.server.execute("cloudops.executeCommand", place);
+  }
+
+  private async placeInRunbook(row: Execution): Promise<object | undefined> {
+    const found = await this.server.query<{ id: string; file: string | null }[]>(
+      "cloudops.conversations",
+      { limit: 1000 },
+    );
+    const file = Array.isArray(found)
+      ? found.find(({ id }) => id === row.conversation_id)?.file
+      : undefined;
+    if (typeof file !== "string") {
+      return undefined;
+    }
+    try {
+      const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(file, true));
+      const line = lineOfCommand(document.getText(), row.id);
+      if (line === undefined) {
+        return undefined;
+      }
+      const editor = await vscode.window.showTextDocument(document);
+      editor.selection = new vscode.Selection(line, 0, line, 0);
+      editor.revealRange(editor.selection);
+      return placeOf(editor);
+    } catch (error) {
+      this.server.output.debug(`The runbook is gone: ${String(error)}`);
+      return undefined;
+    }
   }
 
   async provideTextDocumentContent(uri: vscode.Uri): Promise<string> {
@@ -105,7 +192,10 @@ export class Executions extends Tree<Execution> implements vscode.TextDocumentCo
     if (one === undefined) {
       return "";
     }
-    const head = [`$ ${one.command}`, `${one.status}${one.error === null ? "" : `: ${one.error}`}`];
+    const head = [
+      `$ ${one.command}`,
+      `${statusOf(one.status)}${one.error === null ? "" : `: ${one.error}`}`,
+    ];
     const hidden = one.metadata.reveals_secret === true && one.output === "";
     const body = hidden
       ? vscode.l10n.t(
@@ -115,4 +205,20 @@ export class Executions extends Tree<Execution> implements vscode.TextDocumentCo
       : one.output;
     return [...head, "", body].join("\n");
   }
+}
+
+async function placeInNew(row: Execution): Promise<object> {
+  const named = Object.entries({ profile: row.profile, region: row.region }).filter(
+    ([, value]) => value !== null,
+  );
+  const matter = named.map(([key, value]) => `${key}: ${String(value)}\n`).join("");
+  const head = matter === "" ? "" : `---\n${matter}---\n\n`;
+  const document = await vscode.workspace.openTextDocument(unsaved());
+  const editor = await vscode.window.showTextDocument(document);
+  await editor.edit((edit) => {
+    edit.insert(new vscode.Position(0, 0), `${head}\`\`\`aws\n${row.command}\n\`\`\`\n`);
+  });
+  const line = head.split("\n").length;
+  editor.selection = new vscode.Selection(line, 0, line, 0);
+  return placeOf(editor);
 }
