@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
 WAIT = "Wait"
 LEAVE = "Don't wait"
-POLL_SECONDS = 10.0
+POLL_SECONDS = (2.0, 4.0, 8.0, 10.0)
+"""Pauses between two looks; the last one stays."""
 LONGEST_SECONDS = 3600.0
 _TICK_SECONDS = 1.0
 _LARGEST = 262_144
@@ -123,7 +125,9 @@ async def _by_polling(session: Session, checked: CheckedCommand, target: str) ->
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with WorkDone(session, f"Waiting until it is {target}") as work:
-        while loop.time() - began < LONGEST_SECONDS:
+        for pause in chain(POLL_SECONDS, repeat(POLL_SECONDS[-1])):
+            if loop.time() - began > LONGEST_SECONDS:
+                break
             await _refresh(session, checked)
             states = await _states(session, checked.resources)
             if not any(under_way(state) for state in states):
@@ -135,7 +139,7 @@ async def _by_polling(session: Session, checked: CheckedCommand, target: str) ->
                 return
             work.report(f"{', '.join(states)}, {_since(loop.time() - began)}")
             try:
-                await asyncio.wait_for(work.cancelled.wait(), POLL_SECONDS)
+                await asyncio.wait_for(work.cancelled.wait(), pause)
             except TimeoutError:
                 continue
             work.finish("Not waited for any longer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 from lsprotocol import types
 
 VSCODE = types.ClientCapabilities(
@@ -77,3 +78,11 @@ NEOVIM = types.ClientCapabilities(
     ),
 )
 """Neovim, as old as 0.9: it does not pull diagnostics."""
+
+BROWSING = attrs.evolve(
+    VSCODE,
+    window=attrs.evolve(
+        VSCODE.window, show_document=types.ShowDocumentClientCapabilities(support=True)
+    ),
+)
+"""The same with a browser beside it."""

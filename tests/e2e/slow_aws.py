@@ -31,12 +31,15 @@ class SlowAws:
         Seconds before a call is passed on.
     expired
         Calls are refused: the token has expired.
+    written_over
+        What is put into answers in place of what.
     """
 
     def __init__(self, endpoint: str) -> None:
         self.calls: list[str] = []
         self.delay = 0.0
         self.expired = False
+        self.written_over: dict[bytes, bytes] = {}
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -69,9 +72,10 @@ class SlowAws:
                 except HTTPError as error:
                     answer = error
                 with answer:
-                    self._answer(
-                        answer.status, answer.read(), answer.headers.get("Content-Type", "")
-                    )
+                    said = answer.read()
+                    for old, new in outer.written_over.items():
+                        said = said.replace(old, new)
+                    self._answer(answer.status, said, answer.headers.get("Content-Type", ""))
 
             def _answer(self, status: int, body: bytes, kind: str) -> None:
                 self.send_response(status)

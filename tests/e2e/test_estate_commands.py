@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import attrs
-from lsprotocol import types
 
 from cloudops_ls.demo.cloud import PRODUCTION, DemoCloud
 from tests.aws.identity_center import TOKEN, IdentityCenter
-from tests.e2e.profiles import VSCODE
+from tests.e2e.corporate import cloud_keys, corporate
+from tests.e2e.profiles import BROWSING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.e2e.editor import Editor
 
 SCAN = {"types": ["sqs_queue"]}
-BROWSING = attrs.evolve(
-    VSCODE,
-    window=attrs.evolve(
-        VSCODE.window, show_document=types.ShowDocumentClientCapabilities(support=True)
-    ),
-)
 
 
 async def test_profiles_are_read_and_one_is_selected(editor: Editor) -> None:
@@ -69,25 +61,10 @@ async def test_signing_in_by_the_browser_when_a_scan_needs_it(
     cloud: DemoCloud,
     tmp_path: Path,
 ) -> None:
-    config = await asyncio.to_thread(Path(environment["AWS_CONFIG_FILE"]).read_text)
-    endpoint = next(line for line in config.splitlines() if line.startswith("endpoint_url"))
-    folder = tmp_path / "home"
-    folder.mkdir()
-    (folder / "config").write_text(
-        f"{config}\n[profile corp]\nsso_session = corp\nsso_account_id = {PRODUCTION.account_id}\n"
-        f"sso_role_name = operator\nregion = us-west-2\n{endpoint}\n"
-        "[sso-session corp]\nsso_start_url = https://corp.example/\nsso_region = us-east-1\n"
-    )
     keys = cloud_keys(environment)
     with IdentityCenter(keys) as center:
         center.confirmed = True
-        changed = {
-            **environment,
-            "HOME": str(folder),
-            "AWS_CONFIG_FILE": str(folder / "config"),
-            "AWS_ENDPOINT_URL_SSO": center.endpoint,
-            "AWS_ENDPOINT_URL_SSO_OIDC": center.endpoint,
-        }
+        changed = await asyncio.to_thread(corporate, environment, center.endpoint, tmp_path)
         editor = await open_editor(changed, BROWSING)
         editor.answers.extend(["Go on without"])
         without = await editor.execute("cloudops.scanEstate", {**SCAN, "profiles": ["corp"]})
@@ -130,15 +107,3 @@ async def test_keys_that_end_soon_are_told_before_a_scan_and_before_a_run(
     other = await open_editor(changed)
     assert (await other.execute("cloudops.scanEstate", wanted))["status"] == "complete"
     assert warning in other.said()
-
-
-def cloud_keys(environment: dict[str, str]) -> dict[str, str]:
-    """The stand-in's keys of the production account, as the portal would hand them out."""
-    lines = Path(environment["AWS_SHARED_CREDENTIALS_FILE"]).read_text().splitlines()
-    start = lines.index(f"[{PRODUCTION.profile}]")
-    values = dict(line.split(" = ", 1) for line in lines[start + 1 : start + 3] if " = " in line)
-    return {
-        "accessKeyId": values["aws_access_key_id"],
-        "secretAccessKey": values["aws_secret_access_key"],
-        "sessionToken": "token",
-    }

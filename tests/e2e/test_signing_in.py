@@ -1,19 +1,25 @@
-"""A command whose profile wants an MFA code: asked through the editor, spent, and kept nowhere."""
+"""A command whose profile wants an MFA code or the browser: asked for, spent, and kept nowhere."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from cloudops_ls.demo.cloud import PRODUCTION, STAGING, DemoCloud
 from cloudops_ls.storage.keys import KeyRing
 from cloudops_ls.storage.service import StorageService
+from tests.aws.identity_center import TOKEN, IdentityCenter
+from tests.e2e.corporate import cloud_keys, corporate
 from tests.e2e.processes import gone, workers_of
+from tests.e2e.profiles import BROWSING, NEOVIM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from cloudops_ls.home import Home
 
@@ -92,3 +98,76 @@ async def test_a_code_is_asked_for_once_and_is_stored_nowhere(
             assert CODE not in execution.model_dump_json()
         for entry in store.audit.entries():
             assert CODE not in entry.model_dump_json()
+
+
+CORP = """---
+profile: corp
+region: us-west-2
+---
+
+```aws
+aws sts get-caller-identity
+```
+"""
+
+
+@pytest.fixture
+def center(environment: dict[str, str]) -> Iterator[IdentityCenter]:
+    with IdentityCenter(cloud_keys(environment)) as started:
+        yield started
+
+
+@pytest.fixture
+def signed_out(
+    environment: dict[str, str], center: IdentityCenter, tmp_path: Path
+) -> dict[str, str]:
+    return corporate(environment, center.endpoint, tmp_path)
+
+
+async def test_a_command_of_a_profile_without_a_sign_in_runs_after_the_browser_confirmed_it(
+    signed_out: dict[str, str], center: IdentityCenter, open_editor: Callable[..., Any]
+) -> None:
+    editor = await open_editor(signed_out, BROWSING)
+    buffer = editor.open(CORP)
+    editor.answers.append("Don't sign in")
+    assert (await editor.run(buffer, "aws sts"))["status"] == "failed"
+    assert "Sign in to corp in the browser" in editor.questions[0].message
+    assert not editor.shown_documents
+
+    async def confirmed_later() -> None:
+        await editor.until(lambda: bool(editor.shown_documents), "the page was opened")
+        await editor.until(lambda: center.polls > 0, "the page was waited for")
+        center.confirmed = True
+
+    editor.answers.extend(["Open the page", "Run"])
+    confirming = asyncio.create_task(confirmed_later())
+    result = await editor.run(buffer, "aws sts")
+    await confirming
+    assert result["status"] == "success", editor.said() + buffer.text
+    assert "ABCD-EFGH" in editor.questions[1].message
+    assert editor.shown_documents[0].uri == "https://corp.example/device?user_code=ABCD-EFGH"
+    assert PRODUCTION.account_id in buffer.text
+    assert "Waiting for the browser; code ABCD-EFGH" in editor.progress()
+    seen = editor.said() + editor.logged() + editor.progress() + buffer.text
+    assert TOKEN not in seen and cloud_keys(signed_out)["secretAccessKey"] not in seen
+
+
+async def test_a_sign_in_that_is_cancelled_or_refused_signs_nobody_in(
+    signed_out: dict[str, str], center: IdentityCenter, open_editor: Callable[..., Any]
+) -> None:
+    # An editor that opens no pages is told the address.
+    editor = await open_editor(signed_out, NEOVIM)
+    wanted = {"profile": "corp"}
+    editor.answers.append("Open the page")
+    signing_in = asyncio.create_task(editor.execute("cloudops.signIn", wanted))
+    await editor.until(lambda: "Waiting for the browser" in editor.progress(), "it waits")
+    assert "Open https://corp.example/device?user_code=ABCD-EFGH" in editor.said()
+    editor.cancel_work()
+    assert await signing_in == {"status": "cancelled"}
+    editor.answers.append("Open the page")
+    center.refused = True
+    assert (await editor.execute("cloudops.signIn", wanted))["status"] == "failed"
+    assert "The sign-in was refused" in editor.said()
+    center.refused, center.confirmed = False, True
+    editor.answers.append("Open the page")
+    assert await editor.execute("cloudops.signIn", wanted) == {"status": "signed in"}
