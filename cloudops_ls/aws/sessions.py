@@ -12,7 +12,6 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import botocore.loaders
 import botocore.session
 from botocore import exceptions as sdk
 from botocore.config import Config
@@ -37,6 +36,7 @@ from cloudops_ls.aws.mfa import (
 )
 from cloudops_ls.aws.profiles import ProfileKind, ProfileListing, healthy_files, read_profiles
 from cloudops_ls.aws.repaired import RepairedFiles
+from cloudops_ls.aws.service_models import shared_loader
 from cloudops_ls.errors import CloudOpsError
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class SessionFactory:
             retries={"mode": "adaptive", "total_max_attempts": settings.attempts},
             user_agent_extra=settings.user_agent,
         )
-        self._loader = botocore.loaders.Loader()
+        self._loader = shared_loader()
         self._making = threading.Lock()
         self._lock = threading.Lock()
         self._stamp: tuple[object, ...] | None = None
