@@ -127,3 +127,27 @@ def additions_for(door: MfaDoor, session: MfaSession) -> Additions:
     if door.user is None:
         return Additions(keys={door.role.name: session.keys})
     return Additions(keys={door.user.name: session.keys}, dropped={door.role.name: ("mfa_serial",)})
+
+
+def user_session(sts: Any, door: MfaDoor, code: str) -> dict[str, Any]:
+    """Return STS's answer (GetSessionToken) to a code, asked with the user's own keys."""
+    answer: dict[str, Any] = sts.get_session_token(
+        DurationSeconds=SESSION_SECONDS, SerialNumber=str(door.role.mfa_serial), TokenCode=code
+    )
+    return answer
+
+
+def role_session(session: Any, code: str) -> dict[str, Any]:
+    """Return STS's answer (AssumeRole) to a code, as the SDK asks for the session's profile."""
+    provider = session.get_component("credential_provider").get_provider("assume-role")
+    provider._prompter = lambda _prompt: code
+    credentials = session.get_credentials()
+    frozen = credentials.get_frozen_credentials()
+    return {
+        "Credentials": {
+            "AccessKeyId": frozen.access_key,
+            "SecretAccessKey": frozen.secret_key,
+            "SessionToken": frozen.token,
+            "Expiration": credentials._expiry_time,
+        }
+    }

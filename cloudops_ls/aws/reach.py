@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cloudops_ls.aws.errors import AwsError, translate
+from cloudops_ls.aws.calls import translated
+from cloudops_ls.aws.errors import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +75,4 @@ def _call(
     ask: Callable[[Any], list[Any]],
 ) -> list[Any]:
     client = sessions.client(profile, service)
-    try:
-        return ask(client)
-    except Exception as error:
-        raise translate(error, profile=profile, service=service, operation=operation) from None
+    return translated(lambda: ask(client), profile, service, operation=operation)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from cloudops_ls.aws.sessions import AccountIdentity, SessionFactory
+    from cloudops_ls.aws.identity import AccountIdentity
+    from cloudops_ls.aws.sessions import SessionFactory
     from cloudops_ls.estate.catalog.model import ResourceType
 
 EVERYTHING = "*"

@@ -17,13 +17,14 @@ import pytest
 from botocore.credentials import SSOProvider
 
 from cloudops_ls.aws import sso
+from cloudops_ls.aws.clients import ClientSettings
 from cloudops_ls.aws.credential_status import (
     CredentialState,
     SignInWay,
     credential_status,
 )
 from cloudops_ls.aws.errors import CloudOpsError, SignInNeeded
-from cloudops_ls.aws.sessions import ClientSettings, SessionFactory
+from cloudops_ls.aws.sessions import SessionFactory
 from cloudops_ls.commands.environment import command_environment
 from tests.aws.identity_center import IdentityCenter
 from tests.aws.metadata_service import MetadataService

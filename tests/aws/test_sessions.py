@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cloudops_ls.aws.clients import ClientSettings
 from cloudops_ls.aws.errors import (
     AccessDenied,
     AwsError,
@@ -19,7 +20,7 @@ from cloudops_ls.aws.errors import (
     NoCredentials,
     ProfileUnusable,
 )
-from cloudops_ls.aws.sessions import ClientSettings, SessionFactory
+from cloudops_ls.aws.sessions import SessionFactory
 from tests.aws.answering import AnsweringServer
 from tests.aws.stand_in import MAIN, SECOND, SECRET, write_profiles
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudops_ls.aws.sessions import ClientSettings, SessionFactory
+from cloudops_ls.aws.clients import ClientSettings
+from cloudops_ls.aws.sessions import SessionFactory
 from cloudops_ls.estate.scanner import Scanner
 from cloudops_ls.home import Home
 from cloudops_ls.storage.records import ChangeKind, ScopeOutcome

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cloudops_ls.aws.sessions import ClientSettings, SessionFactory
+from cloudops_ls.aws.clients import ClientSettings
+from cloudops_ls.aws.sessions import SessionFactory
 from cloudops_ls.estate.catalog.loader import Catalog
 from cloudops_ls.estate.scanner import Scanner
 from tests.aws.conftest import clean_environment
