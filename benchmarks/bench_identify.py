@@ -119,6 +119,7 @@ def identifier_of(estate: Sequence[Resource]) -> tuple[Finder, Identifier]:
     )
     accounts = operators_estate.accounts()
     finder = Finder(index, Vocabulary(catalog, places, lambda: accounts))
+    finder.prepare()
     relations = Relations(index, catalog, ((one.arn, json.dumps(one.metadata)) for one in estate))
     return finder, Identifier(finder, Lexicon(catalog, places), relations, accounts)
 

@@ -77,7 +77,7 @@ def _finder(estate: Sequence[Resource]) -> Finder:
         )
         for one in estate
     )
-    return Finder(index.with_details(tags), Vocabulary(Catalog.load()))
+    return Finder(index.with_details(tags), Vocabulary(Catalog.load())).prepare()
 
 
 def _queries(estate: Sequence[Resource], count: int) -> dict[str, list[str]]:

@@ -91,7 +91,7 @@ class CurrentNames:
         with _without_collections():
             self.finder = finder = Finder(kept.index, self._vocabulary)
             self._generation = kept.generation
-            self.finder = finder.over(kept.index.with_details(estate.details()))
+            self.finder = finder.prepare().over(kept.index.with_details(estate.details()))
         return True
 
     def _update(self, changes: NameChanges) -> bool:
@@ -138,6 +138,7 @@ class CurrentNames:
             self.finder = finder
             self._generation = generation
             self._gone.clear()
+            finder = finder.prepare()
             self.finder = finder.over(finder.index.with_details(estate.details()))
             if self._snapshots is not None:
                 self._snapshots.save(finder.index, generation)

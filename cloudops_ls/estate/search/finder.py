@@ -10,6 +10,7 @@ the file mentioned last; then the alphabet.
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import cached_property
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -103,8 +104,6 @@ class Finder:
     def __init__(self, index: NameIndex, vocabulary: Vocabulary | None = None) -> None:
         self.index = index
         self._vocabulary = vocabulary or Vocabulary()
-        self._misspellings = Misspellings(index)
-        self._chunks = list(_chunks(index))
         self._columns = Columns(index)
         self._selections: dict[tuple[Filter, ...], Selection] = {}
 
@@ -129,7 +128,25 @@ class Finder:
 
     def spellings(self, word: str) -> dict[str, int]:
         """Return the words of names that a folded word may be misspelt for, with the edits."""
-        return self._misspellings.spellings(word)
+        return self.misspellings.spellings(word)
+
+    @cached_property
+    def misspellings(self) -> Misspellings:
+        """Words of names by their length."""
+        return Misspellings(self.index)
+
+    @cached_property
+    def chunks(self) -> list[tuple[int, str]]:
+        """The texts of all resources as few long strings, each with the first one's number."""
+        return list(_chunks(self.index))
+
+    def prepare(self) -> Finder:
+        """Make what names that are not typed in full need; else the first of them waits.
+
+        It takes a quarter of a second at 100,000 names, which completion need not wait for.
+        """
+        _ = self.misspellings, self.chunks
+        return self
 
     def find(self, query: SearchQuery, limit: int = 100, where: Where = Where()) -> Found:  # noqa: B008 -- immutable
         """Return the best ``limit`` resources for a query."""
@@ -146,8 +163,7 @@ class _Search:
         self, finder: Finder, text: str, limit: int, where: Where, selection: Selection | None
     ) -> None:
         self._index = finder.index
-        self._misspellings = finder._misspellings
-        self._chunks = finder._chunks
+        self._finder = finder
         self._text = text
         self._limit = limit
         self._selection = selection
@@ -171,7 +187,7 @@ class _Search:
                 found = islice(filter(self._passes, self._anywhere()), _MOST_ANYWHERE)
                 self._take(self._in_order(found), Quality.ANYWHERE)
             if not self._found:
-                for number, edits in self._misspellings.find(text, self._preferred):
+                for number, edits in self._finder.misspellings.find(text, self._preferred):
                     self._add(number, Quality.MISSPELLED, edits)
                     if self._full:
                         break
@@ -335,7 +351,7 @@ class _Search:
 
     def _anywhere(self) -> Iterator[int]:
         """Yield what has the text anywhere in its name or identifier."""
-        for first, chunk in self._chunks:
+        for first, chunk in self._finder.chunks:
             number, end = first, 0
             while (place := chunk.find(self._text, end)) >= 0:
                 number += chunk.count("\n", end, place)
