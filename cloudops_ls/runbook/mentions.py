@@ -79,13 +79,19 @@ def _plain(text: str, names: Names, start: int, end: int) -> Iterator[Mention]:
     words = list(WORD.finditer(text, start, end))
     number = 0
     while number < len(words):
-        stop = _known_arn(text, names, words[number].start(), end)
-        if stop is None and not _inside_dotted(text, words[number].start(), start, -1):
-            stop = _longest(text, names, words, number, end)
-        if stop is None:
+        first = words[number][0]
+        # Nearly every word of a runbook begins no name: for those this is all.
+        most = names.most_words(first)
+        if not most and first != "arn":
             number += 1
             continue
         begin = words[number].start()
+        stop = _known_arn(text, names, begin, end)
+        if stop is None and most and not _inside_dotted(text, begin, start, -1):
+            stop = _longest(text, names, words[number : number + min(most, _MOST_WORDS)], end)
+        if stop is None:
+            number += 1
+            continue
         yield Mention(Span(begin, stop), text[begin:stop], text[begin:stop])
         while number < len(words) and words[number].start() < stop:
             number += 1
@@ -104,13 +110,10 @@ def _known_arn(text: str, names: Names, start: int, end: int) -> int | None:
     return start + len(token)
 
 
-def _longest(
-    text: str, names: Names, words: list[re.Match[str]], first: int, end: int
-) -> int | None:
-    """Return where the longest known name that starts with word `first` ends."""
-    start = words[first].start()
-    most = min(names.most_words(words[first][0]), _MOST_WORDS)
-    for last in reversed(words[first : first + most]):
+def _longest(text: str, names: Names, words: list[re.Match[str]], end: int) -> int | None:
+    """Return where the longest known name that begins with the first of `words` ends."""
+    start = words[0].start()
+    for last in reversed(words):
         stop = last.end()
         if stop - start > _MOST_CHARACTERS or "\n" in text[start:stop]:
             continue
