@@ -10,13 +10,15 @@ from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.lsp.progress import WorkCancelled, WorkDone
 from cloudops_ls.lsp.question import Asked, Question
 from cloudops_ls.lsp.replying import ReplyWriter
-from cloudops_ls.lsp.thread import thread_of
+from cloudops_ls.lsp.thread import is_on_disk, thread_of
 from cloudops_ls.runbook.text import Span
 
 if TYPE_CHECKING:
     from cloudops_ls.lsp.arguments import Place, Range, Selection
     from cloudops_ls.lsp.documents import RunbookDocument
+    from cloudops_ls.lsp.kept_reply import KeptReply
     from cloudops_ls.lsp.session import Session
+    from cloudops_ls.lsp.thread import Thread
     from cloudops_ls.runbook.model import UserTurn
 
 
@@ -115,12 +117,14 @@ async def ask_about(
     """Ask about a turn, or about ``words`` of it alone, and write the answer below it."""
     thread = await thread_of(session, document)
     asked = Asked.of(document, turn, thread.digests, words)
+    if thread.named is None and _goes_on_from_renamed(session, document, asked.prompt):
+        thread = await thread_of(session, document)
     writer = ReplyWriter(session, document, turn, thread, words)
     if not await writer.may_replace(asked.prompt):
         return {"status": "cancelled"}
     kept = session.kept_replies.get((thread.id, asked.prompt))
     if kept is not None:
-        return await writer.write(kept)
+        return await _deliver(session, thread, kept, writer)
     question = Question(session, document, asked, thread)
     # Shown before it is sent, it is sent as it was shown.
     planned = session.planned_requests.pop((thread.id, asked.prompt), None)
@@ -134,8 +138,39 @@ async def ask_about(
                 work.finish("Cancelled")
                 return {"status": "cancelled"}
             cut, answer = True, partial
-        await session.stored(lambda store: answer.store(store.chat, thread.id))
-        session.kept_replies[thread.id, asked.prompt] = answer
-        outcome = await writer.write(answer)
+        outcome = await _deliver(session, thread, answer, writer)
         work.finish("Answered" if outcome["status"] == "answered" else "Answer kept")
         return {**outcome, "status": "cancelled"} if cut else outcome
+
+
+def _goes_on_from_renamed(session: Session, document: RunbookDocument, prompt: str) -> bool:
+    """Take over the conversation of a file that is gone, where its answer to ``prompt`` is kept.
+
+    So an answer reaches the file whose name changed before its conversation's id was in it.
+    """
+    waiting = {thread for thread, kept in session.kept_replies if kept == prompt}
+    for (uri, named), conversation in list(session.conversations.items()):
+        if conversation not in waiting or named is not None or uri == document.uri:
+            continue
+        if session.document(uri) is None and not is_on_disk(uri):
+            del session.conversations[uri, named]
+            session.conversations[document.uri, None] = conversation
+            return True
+    return False
+
+
+async def _deliver(
+    session: Session, thread: Thread, answer: KeptReply, writer: ReplyWriter
+) -> dict[str, Any]:
+    """Remember an answer, then write it; kept for the next time where either cannot be."""
+    session.kept_replies[thread.id, answer.prompt] = answer
+    try:
+        await session.stored(lambda store: answer.store(store.chat, thread.id))
+    except CloudOpsError as error:
+        raise type(error)(
+            f"The answer has arrived but cannot be stored: {error.what[:1].lower()}"
+            f"{error.what[1:]}",
+            where=error.where,
+            fix="Ask again when that has passed; the answer is kept and is not asked for twice",
+        ) from error
+    return await writer.write(answer)

@@ -139,6 +139,11 @@ async def remember_file(backend: Backend, document: RunbookDocument, thread: Thr
     await backend.stored(note)
 
 
+def is_on_disk(uri: str) -> bool:
+    """Whether there is a file on this machine at ``uri``."""
+    return uri.startswith("file:") and Path(uris.to_fs_path(uri) or "").is_file()
+
+
 def _named_in_file(uri: str) -> str | None:
     """Return the conversation that a file on this machine names, if there is such a file."""
     if not uri.startswith("file:"):

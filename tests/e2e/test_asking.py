@@ -15,7 +15,6 @@ from tests.assistant.server import (
     INFORMATION,
     Answer,
     CloudOpsTestServer,
-    event,
 )
 
 if TYPE_CHECKING:
@@ -153,44 +152,6 @@ async def test_the_thread_goes_along_with_the_next_question(
     history = server.requests[1].body["chat_history"]
     assert [turn["role"] for turn in history] == ["user", "assistant"]
     assert server.requests[0].body["conversation_id"] == server.requests[1].body["conversation_id"]
-
-
-BAD_ANSWERS = {
-    "invalid JSON": Answer(raw=[event("reply", "{not json")], content_type="text/event-stream"),
-    "wrong kind": Answer(reply={"kind": "approve", "text": "done"}),
-    "50 MB": Answer(endless=event("delta", {"text": "x" * 65_536})),
-    "no reply": Answer(deltas=("half an",)),
-    "broken off": Answer(deltas=("half an",), drop=True),
-    "error 500": Answer(status=500),
-}
-
-
-@pytest.mark.parametrize("name", BAD_ANSWERS)
-async def test_a_bad_answer_is_one_message_and_the_file_stays(
-    remote: Editor, server: CloudOpsTestServer, name: str
-) -> None:
-    server.script(BAD_ANSWERS[name])
-    buffer = remote.open(QUESTION)
-    outcome = await remote.ask(buffer, "Stop")
-    assert outcome["status"] == "failed"
-    assert buffer.text == QUESTION
-    assert len(remote.messages) == 1, remote.said()
-    assert "Traceback" not in remote.said()
-    # The server is as well as before.
-    server.script(Answer(reply=INFORMATION))
-    assert (await remote.ask(buffer, "Stop"))["status"] == "answered"
-
-
-async def test_a_server_that_says_nothing_is_one_message(
-    remote: Editor, server: CloudOpsTestServer
-) -> None:
-    remote.configure(asking(server, seconds=2))
-    server.script(Answer(hang=True))
-    buffer = remote.open(QUESTION)
-    assert (await remote.ask(buffer, "Stop"))["status"] == "failed"
-    assert "did not answer within 2 seconds" in remote.said()
-    assert len(remote.messages) == 1, remote.said()
-    assert buffer.text == QUESTION
 
 
 async def test_an_unreachable_server_is_one_message(
