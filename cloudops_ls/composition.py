@@ -12,7 +12,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from cloudops_ls.home import Home
+from cloudops_ls.home import Home, user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -270,7 +270,10 @@ def worker_service(
                 IncrementalSync(sessions, scanner, catalog, storage),
                 index,
                 settings.estate,
-                settings.profile or os.environ.get("AWS_PROFILE") or "default",
+                settings.profile
+                or os.environ.get("AWS_PROFILE")
+                or storage.preferences.of(user_name()).profile
+                or "default",
                 notify,
             ),
             SearchPart(storage, names, index),

@@ -231,9 +231,9 @@ class Settings(_Section):
     """Everything that can be set."""
 
     profile: str | None = Field(default=None, min_length=1)
-    """AWS profile of runbooks that name none; else ``AWS_PROFILE``, else ``default``."""
+    """AWS profile of runbooks that name none; else ``AWS_PROFILE``, the preferred, ``default``."""
     region: str | None = Field(default=None, pattern=REGION_PATTERN)
-    """AWS region of runbooks that name none; else the profile's."""
+    """AWS region of runbooks that name none; else the preferred one, else the profile's."""
     assistant: AssistantSettings = AssistantSettings()
     commands: CommandSettings = CommandSettings()
     estate: EstateSettings = EstateSettings()

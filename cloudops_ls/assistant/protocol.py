@@ -163,6 +163,10 @@ class UserContext(_Data):
     account_id: str | None = None
     account_alias: str | None = None
     default_region: str | None = None
+    approval: str | None = None
+    """``always`` where the operator wants to be asked about every command."""
+    plans: str | None = None
+    """How the operator likes to be asked about several steps: before each, or once for ``all``."""
 
 
 class AssistantRequest(_Data):

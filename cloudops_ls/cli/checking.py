@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cloudops_ls.cli.defaults import default_profile, default_region
 from cloudops_ls.cli.worker_call import ask_worker
 from cloudops_ls.commands.diagnose import Finding, Severity
 from cloudops_ls.commands.model import CheckedCommand
@@ -61,8 +61,8 @@ def read(
     """
     settings, _ = load_settings(home)
     place: dict[str, Any] = {
-        "profile": profile or settings.profile or os.environ.get("AWS_PROFILE") or "default",
-        "region": region or settings.region,
+        "profile": profile or default_profile(home, settings),
+        "region": region or default_region(home, settings),
     }
     (told,) = ask_worker(home, wire.DIAGNOSE, {"texts": [text], **place})
     findings = tuple(Finding.model_validate(each) for each in told)

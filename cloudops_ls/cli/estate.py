@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from cloudops_ls.cli.defaults import default_profile
 from cloudops_ls.cli.exit_codes import ExitCode
 from cloudops_ls.cli.worker_call import ask_worker
 from cloudops_ls.config import load_settings
@@ -60,7 +60,7 @@ def scan(
     home = Home.locate()
     console = Console(stderr=True)
     settings = _settings(home, console)
-    profiles = profile or list(settings.estate.profiles) or [default_profile(settings)]
+    profiles = profile or list(settings.estate.profiles) or [default_profile(home, settings)]
     params = {
         "profiles": profiles,
         "regions": region or list(settings.estate.regions),
@@ -87,20 +87,15 @@ def sync(
     home = Home.locate()
     console = Console(stderr=True)
     settings = _settings(home, console)
-    profiles = list(settings.estate.profiles) or [default_profile(settings)]
+    profiles = list(settings.estate.profiles) or [default_profile(home, settings)]
     _warn_of_credentials(home, profiles, console)
     params = {
         "kind": "full" if full else "incremental",
         "settings": settings.estate.model_dump(mode="json"),
-        "profile": default_profile(settings),
+        "profile": default_profile(home, settings),
     }
     result = _with_progress(home, "Synchronising AWS", wire.SYNC, params, console)
     _report(result, console, as_json=as_json)
-
-
-def default_profile(settings: Settings) -> str:
-    """Return the profile that counts where none is named."""
-    return settings.profile or os.environ.get("AWS_PROFILE") or "default"
 
 
 def _settings(home: Home, console: Console) -> Settings:

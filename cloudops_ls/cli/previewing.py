@@ -69,6 +69,7 @@ async def _preview(path: Path, text: str, line: int | None) -> dict[str, Any]:
     told = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     backend = Backend(language_server_dependencies(Home.locate()), told.print)
     try:
+        await backend.recall()
         await backend.estate.reload()
         uri = uris.from_fs_path(str(path)) or ""
         document = RunbookDocument(uri, text, None, "markdown", RunbookWorkspace(None))

@@ -23,14 +23,15 @@ from cloudops_ls.commands.environment import command_environment
 from cloudops_ls.commands.executor import Executor, Limits, Order
 from cloudops_ls.commands.impact import Impact
 from cloudops_ls.commands.model import RiskLevel
-from cloudops_ls.commands.policy import Decision
+from cloudops_ls.commands.policy import Decision, always_asked
 from cloudops_ls.commands.preview import preview
 from cloudops_ls.commands.rehearsal import rehearsal_in_words
 from cloudops_ls.composition import open_policy, open_storage
 from cloudops_ls.config import load_settings
 from cloudops_ls.errors import CloudOpsError
-from cloudops_ls.home import Home
+from cloudops_ls.home import Home, user_name
 from cloudops_ls.storage.audit_chain import AuditEvent
+from cloudops_ls.storage.preferences import Approval
 from cloudops_ls.worker import wire
 
 if TYPE_CHECKING:
@@ -124,9 +125,14 @@ class _Terminal:
         self._told = told
         self._approvals = ApprovalBook()
 
+    def _decide(self, command: CheckedCommand, impact: Impact) -> Verdict:
+        verdict = self._policy.decide(command, impact.resources)
+        preferred = self._storage.preferences.of(user_name())
+        return always_asked(verdict) if preferred.approval is Approval.ALWAYS else verdict
+
     def run(self, found: Read, command: CheckedCommand, impact: Impact, *, reveal: bool) -> Outcome:
         """Decide, ask, run; return how it ended."""
-        verdict = self._policy.decide(command, impact.resources)
+        verdict = self._decide(command, impact)
         if verdict.decision is Decision.DENY:
             self._record(AuditEvent.DENIED, command, verdict.reason, rule=verdict.rule)
             self._told.print(f"The policy does not let this command run: {verdict.reason}")
@@ -137,7 +143,7 @@ class _Terminal:
             self._ask(found, command, impact, verdict, digest)
         approval = self._approvals.grant(digest)
         # Asked again: another policy since the question makes the yes worthless.
-        now = self._policy.decide(command, impact.resources)
+        now = self._decide(command, impact)
         order = self._order(
             found,
             command,

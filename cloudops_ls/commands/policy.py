@@ -77,6 +77,14 @@ class Verdict(_Frozen):
         return f"{self.source}:{self.rule or ''}:{self.decision}"
 
 
+def always_asked(verdict: Verdict) -> Verdict:
+    """Return ``verdict`` for somebody who wants to be asked about everything; never looser."""
+    if verdict.decision is not Decision.ALLOW:
+        return verdict
+    reason = f"{verdict.reason}, and you prefer to be asked always"
+    return verdict.model_copy(update={"decision": Decision.ASK, "reason": reason})
+
+
 class Match(StrEnum):
     """Whether a rule applies to a command."""
 

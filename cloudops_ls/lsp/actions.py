@@ -125,9 +125,7 @@ async def resolve_lens(session: Session, lens: types.CodeLens) -> types.CodeLens
     document = session.document(place["uri"])
     if "steps" in data:
         title = f"▶▶ Run all {data['steps']} steps"
-        lens.command = types.Command(
-            title=title, command=command_ids.RUN_PLAN, arguments=[{**place, "mode": "step"}]
-        )
+        lens.command = types.Command(title=title, command=command_ids.RUN_PLAN, arguments=[place])
         return lens
     title = "▶ Run"
     if sources := sorted({each.step for each in placeholders(place["text"])}):

@@ -83,8 +83,8 @@ class RunPlan(_Arguments):
 
     uri: str
     position: Position
-    mode: Literal["step", "all"] = "step"
-    """Ask before each step, or show all of them and ask once."""
+    mode: Literal["step", "all"] | None = None
+    """Ask before each step, or show all of them and ask once; left out, as the user prefers."""
     start: int | None = Field(default=None, ge=1)
     """The step to begin with; the first that has not run when left out."""
 
@@ -152,6 +152,17 @@ class SetRunbookContext(_Arguments):
     uri: str
     profile: str | None = Field(default=None, min_length=1, max_length=256)
     region: str | None = Field(default=None, pattern=REGION_PATTERN)
+
+
+class SetPreferences(_Arguments):
+    """What this user prefers from now on; null forgets, what is left out stays."""
+
+    profile: str | None = None
+    region: str | None = None
+    approval: str | None = None
+    """``policy``, or ``always``: ask also where the policy allows."""
+    plans: str | None = None
+    """``step`` or ``all``: ask before each step of a plan, or once."""
 
 
 class SearchResources(_Arguments):

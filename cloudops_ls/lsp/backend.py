@@ -6,6 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from cloudops_ls.home import user_name
 from cloudops_ls.lsp.configuration import Configuration
 from cloudops_ls.lsp.estate_view import EstateView
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cloudops_ls.lsp.dependencies import Dependencies
     from cloudops_ls.lsp.documents import RunbookDocument
     from cloudops_ls.runbook.model import Runbook, UserTurn
+    from cloudops_ls.storage.preferences import Preferences
     from cloudops_ls.storage.records import Message
     from cloudops_ls.storage.service import StorageService
     from cloudops_ls.worker.client import WorkerClient
@@ -119,6 +121,18 @@ class Backend:
             if self._storage is None:
                 self._storage = await self._on_store_thread(self._dependencies.open_storage)
             return self._storage
+
+    async def recall(self) -> Preferences:
+        """Read what the user prefers; it counts from now on.
+
+        Raises
+        ------
+        CloudOpsError
+            The store cannot be opened.
+        """
+        preferred = await self.stored(lambda store: store.preferences.of(user_name()))
+        self.configuration.preferences = preferred
+        return preferred
 
     async def stored(self, call: Callable[[StorageService], T]) -> T:
         """Run one call on the store, off the event loop."""

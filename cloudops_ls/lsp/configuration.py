@@ -1,4 +1,4 @@
-"""The settings in force, and when they are known: front matter, window, editor, file, in turn."""
+"""What is set, by whom: runbook, window, editor, file, environment, preference, in turn."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from cloudops_ls.config import SettingProblem, Settings
     from cloudops_ls.runbook.model import Runbook
+    from cloudops_ls.storage.preferences import Preferences
 
 _SETTLE_SECONDS = 10.0
 
@@ -43,6 +44,8 @@ class Configuration:
         self._awaited = 1
         """Answers of the client about its settings that are still to come."""
         self._selected_profile: str | None = None
+        self.preferences: Preferences | None = None
+        """What the user prefers; None until it was read."""
 
     @property
     def settings(self) -> Settings:
@@ -90,7 +93,14 @@ class Configuration:
         """The AWS profile of runbooks that name none."""
         if self._selected_profile is not None:
             return self._selected_profile
-        return self.settings.profile or os.environ.get("AWS_PROFILE") or "default"
+        preferred = self.preferences.profile if self.preferences is not None else None
+        return self.settings.profile or os.environ.get("AWS_PROFILE") or preferred or "default"
+
+    @property
+    def default_region(self) -> str | None:
+        """The AWS region of runbooks that name none; None to leave it to the profile."""
+        preferred = self.preferences.region if self.preferences is not None else None
+        return self.settings.region or preferred
 
     def select_profile(self, profile: str) -> None:
         """Let ``profile`` count instead of the settings' one, until this window closes."""
@@ -104,4 +114,4 @@ class Configuration:
     def region_for(self, runbook: Runbook) -> str | None:
         """Return the AWS region a runbook works in, None to leave it to the profile."""
         named = runbook.front_matter.values.get("region") if runbook.front_matter else None
-        return named or self.settings.region
+        return named or self.default_region

@@ -76,7 +76,8 @@ async def run_plan(session: Session, wanted: RunPlan) -> dict[str, Any]:
             if command is not None:
                 claims.enter_context(claimed(document, command))
         plan = _Plan(session, document, steps)
-        return await (plan.reviewed(first) if wanted.mode == "all" else plan.one_by_one(first))
+        mode = wanted.mode or (await session.recall()).plans.value
+        return await (plan.reviewed(first) if mode == "all" else plan.one_by_one(first))
 
 
 async def _where_to_begin(

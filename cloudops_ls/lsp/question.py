@@ -194,6 +194,7 @@ class Question:
 def user_context(backend: Backend, document: RunbookDocument) -> UserContext:
     """Return who asks, and where the runbook works."""
     profile = backend.profile_for(document.runbook)
+    preferred = backend.configuration.preferences
     account = backend.estate.account_of(profile)
     return UserContext(
         user_id=user_name(),
@@ -201,4 +202,6 @@ def user_context(backend: Backend, document: RunbookDocument) -> UserContext:
         account_id=account.account_id if account is not None else None,
         account_alias=account.alias if account is not None else None,
         default_region=backend.region_for(document.runbook),
+        approval=preferred.approval.value if preferred is not None else None,
+        plans=preferred.plans.value if preferred is not None else None,
     )

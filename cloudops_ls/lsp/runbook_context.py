@@ -36,7 +36,7 @@ async def runbook_context(session: Session, wanted: RunbookContext) -> dict[str,
     from cloudops_ls.commands.risk import production_name
 
     document = session.document(wanted.uri) if wanted.uri is not None else None
-    profile, region = session.default_profile, session.settings.region
+    profile, region = session.default_profile, session.configuration.default_region
     named: list[str] = []
     if document is not None:
         profile = session.profile_for(document.runbook)

@@ -146,16 +146,32 @@ class Session(Backend):
         return self._approvals
 
     async def decide(self, checked: CheckedCommand, resources: Sequence[Resource]) -> Verdict:
-        """Return what the policy file, as it is now, says about a command on ``resources``."""
+        """Return what the policy file, as it is now, says about a command on ``resources``.
+
+        The operator's preference to be asked about everything counts on top of it.
+        """
+        from cloudops_ls.commands.policy import always_asked
+        from cloudops_ls.storage.preferences import Approval
+
         if self._policy is None:
             self._policy = self._dependencies.open_policy()
-        return await asyncio.to_thread(self._policy.decide, checked, resources)
+        verdict = await asyncio.to_thread(self._policy.decide, checked, resources)
+        preferred = await self.recall()
+        return always_asked(verdict) if preferred.approval is Approval.ALWAYS else verdict
+
+    async def remembered(self) -> None:
+        """Read what the user prefers, unless the store cannot be opened; who needs it will say."""
+        try:
+            await self.recall()
+        except CloudOpsError as error:
+            logger.info("preferences: %s", type(error).__name__)
 
     async def start(self) -> None:
         """Open the store and load the names; failures are shown, not raised."""
         try:
             await asyncio.to_thread(import_settings)
             _ = self.settings
+            await self.recall()
             await self.reload_names()
             self.spawn(self.background.keep_fresh())
             recovered = await self.stored(lambda store: store.executions.recover())

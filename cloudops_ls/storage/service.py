@@ -15,6 +15,7 @@ from cloudops_ls.storage.executions import ExecutionLog
 from cloudops_ls.storage.health import HealthPart, PartState, StorageHealth
 from cloudops_ls.storage.keys import KeyRing
 from cloudops_ls.storage.notices import Notices
+from cloudops_ls.storage.preferences import PreferenceStorage
 from cloudops_ls.storage.sync import SyncState
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class StorageService:
         The search index, where the service was opened with one; empty until its ``rebuild``.
     notices
         What the operator was told already.
+    preferences
+        What each user prefers.
     sync
         How well the estate is known, and the lock of whoever scans.
     """
@@ -73,6 +76,7 @@ class StorageService:
         self.sync = SyncState(database, home)
         self._backup = backup
         self.notices = Notices(database)
+        self.preferences = PreferenceStorage(database)
 
     @classmethod
     def open(

@@ -294,3 +294,13 @@ class BackupStateRow(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str]
+
+
+class PreferenceRow(Base):
+    """What a user prefers."""
+
+    __tablename__ = "preferences"
+
+    user_id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]

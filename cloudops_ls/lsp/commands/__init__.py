@@ -24,6 +24,7 @@ def register_commands(server: LanguageServer, session: Session) -> None:
             from cloudops_ls.worker.client import WorkerLostError
 
             await session.configuration.settled()
+            await session.remembered()
             if command.trusted and not session.client.trusted:
                 raise CloudOpsError(
                     "This folder is not trusted, and a runbook acts with your AWS credentials",

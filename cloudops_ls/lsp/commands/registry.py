@@ -126,6 +126,8 @@ COMMANDS: dict[str, tuple[LspCommand, ...]] = {
         LspCommand(command_ids.READ_CREDENTIALS, "accounts", "read_credentials"),
         LspCommand(command_ids.SELECT_PROFILE, "accounts", "select_profile", "SelectProfile"),
         LspCommand(command_ids.SIGN_OUT, "accounts", "sign_out"),
+        LspCommand(command_ids.PREFERENCES, "preferences", "preferences"),
+        LspCommand(command_ids.SET_PREFERENCES, "preferences", "set_preferences", "SetPreferences"),
     ),
     "History": (
         LspCommand(
