@@ -139,6 +139,7 @@ class Secrets:
         self._names = re.compile("|".join(suspicious["names"]), re.IGNORECASE)
         self._except = re.compile("|".join(suspicious["except"]), re.IGNORECASE)
         self._harmless: dict[str, str] = table["harmless"]
+        self._environment = re.compile("|".join(table["environment"]["names"]), re.IGNORECASE)
         self.met: set[str] = set()
         """The reviewed members that some operation does return."""
 
@@ -149,6 +150,29 @@ class Secrets:
         # All of them, not the first: every reviewed member must be met.
         secrets = [name for name in members if self._is_secret(service, name)]
         return bool(secrets)
+
+    def environment_in_output(self, model: Model, definition: Model) -> bool:
+        """Whether the operation returns the values of environment variables."""
+        if "output" not in definition:
+            return False
+        shapes = model["shapes"]
+        seen: set[str] = set()
+        waiting = [definition["output"]["shape"]]
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            shape = shapes[name]
+            for member, reference in shape.get("members", {}).items():
+                waiting.append(reference["shape"])
+                called = {member, reference["shape"]}
+                if _values(shapes, reference["shape"]) and any(
+                    self._environment.fullmatch(each) for each in called
+                ):
+                    return True
+            waiting += [shape[inner]["shape"] for inner in ("member", "value") if inner in shape]
+        return False
 
     def _is_secret(self, service: str, name: str) -> bool:
         if not self._names.fullmatch(name) or self._except.fullmatch(name):
@@ -182,6 +206,17 @@ class Secrets:
         return found
 
 
+def _values(shapes: Model, name: str) -> bool:
+    """Whether a shape holds texts by name: a map of them, or a list of names with values."""
+    shape = shapes[name]
+    if shape["type"] == "map":
+        return bool(shapes[shape["value"]["shape"]]["type"] == "string")
+    if shape["type"] != "list":
+        return False
+    members = shapes[shape["member"]["shape"]].get("members", {})
+    return "value" in {member.casefold() for member in members}
+
+
 def generate() -> Model:
     """Return the content of the data file."""
     overrides = tomllib.loads(OVERRIDES.read_text(encoding="utf-8"))
@@ -193,6 +228,7 @@ def generate() -> Model:
     secrets = overrides["secrets"]
     secret = Secrets(secrets)
     returning: set[str] = set(secrets["always"])
+    environments: set[str] = set()
     known: set[str] = set()
     for service, models in sorted(service_models().items()):
         actions = [iam[name] for name in prefixes(service, models, overrides) if name in iam]
@@ -215,6 +251,12 @@ def generate() -> Model:
             for operation, definition in model["operations"].items()
             if secret.in_output(service, model, definition)
         } - set(secrets["when"])
+        environments |= {
+            f"{service}:{operation}"
+            for model in models
+            for operation, definition in model["operations"].items()
+            if secret.environment_in_output(model, definition)
+        }
         services[service] = {kind: " ".join(names) for kind, names in sorted(by_level.items())}
     mentioned = {*fixed, *harmless, *secrets["always"], *secrets["when"]}
     if strangers := sorted(mentioned - known):
@@ -224,7 +266,14 @@ def generate() -> Model:
     return {
         "made_from": made_from(),
         "services": services,
-        "secrets": {"always": sorted(returning), "when": secrets["when"]},
+        "secrets": {
+            "always": sorted(returning),
+            "environment": {
+                "names": secrets["environment"]["names"],
+                "operations": sorted(environments - returning),
+            },
+            "when": secrets["when"],
+        },
     }
 
 

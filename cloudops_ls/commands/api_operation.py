@@ -10,6 +10,7 @@ from cloudops_ls.commands import awscli_bridge as cli
 from cloudops_ls.commands.errors import CommandError, ErrorKind
 from cloudops_ls.commands.model import Problem, ProblemKind
 from cloudops_ls.commands.parsed import ParsedCommand
+from cloudops_ls.commands.queries import members_let_through
 from cloudops_ls.commands.references import members, of_global_options, reference
 from cloudops_ls.commands.refusals import index_of, index_of_value, missing_parameters
 from cloudops_ls.commands.shapes import Finding, FindingKind, findings, plain
@@ -95,10 +96,14 @@ class ApiOperation:
             dry_run=parameters.get("DryRun") is True or skeleton is not None,
             files=tuple(files),
             problems=problems,
+            let_through=self._let_through(line.options.query),
             arn_services=frozenset(
                 filter(None, (service.service_name, service.endpoint_prefix, service.signing_name))
             ),
         )
+
+    def _let_through(self, query: str | None) -> frozenset[str] | None:
+        return None if query is None else members_let_through(query, self._model.output_shape)
 
     def _given(self, line: CommandLine, rest: Sequence[str]) -> argparse.Namespace:
         """Return the words as values by argument; refuse what is unknown, missing or empty."""

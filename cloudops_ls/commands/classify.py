@@ -6,6 +6,7 @@ The table is generated (``tools/generate_access_levels.py``); this module only r
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -68,6 +69,11 @@ class Classifier:
     def _secret(self) -> frozenset[str]:
         return frozenset(self._table["secrets"]["always"])
 
+    @cached_property
+    def _environment(self) -> tuple[frozenset[str], re.Pattern[str]]:
+        table = self._table["secrets"]["environment"]
+        return frozenset(table["operations"]), re.compile("|".join(table["names"]), re.IGNORECASE)
+
     def level(self, service: str, operation: str) -> AccessLevel:
         """Return the access level of an API operation by botocore's names."""
         operations = self._by_service.get(service)
@@ -80,11 +86,28 @@ class Classifier:
             self._by_service[service] = operations
         return operations.get(operation, AccessLevel.UNKNOWN)
 
-    def reveals_secret(self, service: str, operation: str, parameters: Any = None) -> bool:
-        """Whether the answer holds secrets, given the parameters of the call."""
+    def reveals_secret(
+        self,
+        service: str,
+        operation: str,
+        parameters: Any = None,
+        let_through: frozenset[str] | None = None,
+    ) -> bool:
+        """Whether the answer holds secrets.
+
+        Parameters
+        ----------
+        parameters
+            Of the call.
+        let_through
+            What is left of the answer, see ``ParsedCommand``.
+        """
         name = f"{service}:{operation}"
         if name in self._secret:
             return True
+        operations, variables = self._environment
+        if name in operations:
+            return let_through is None or any(map(variables.fullmatch, let_through))
         condition = self._table["secrets"]["when"].get(name)
         if condition is None:
             return False
@@ -104,7 +127,9 @@ class Classifier:
         values_in_file = any(use.parameter == "--cli-input-json" for use in command.files)
         return Classification(
             self.level(command.service, command.operation),
-            self.reveals_secret(command.service, command.operation, command.parameters)
+            self.reveals_secret(
+                command.service, command.operation, command.parameters, command.let_through
+            )
             or (values_in_file and name in self._table["secrets"]["when"]),
             calls=(name,),
         )
@@ -114,5 +139,8 @@ class Classifier:
         if known is None:
             return Classification(AccessLevel.UNKNOWN, reveals_secret=True)
         effect = known.of(command.parameters)
-        secret = any(self.reveals_secret(*call.split(":", 1)) for call in effect.calls)
+        secret = any(
+            self.reveals_secret(service, operation)
+            for service, _, operation in (call.partition(":") for call in effect.calls)
+        )
         return Classification(effect.access, known.secret or secret, effect.calls, known.notes)

@@ -67,6 +67,8 @@ class ParsedCommand:
         Local files and URLs that it would read or write.
     problems
         Doubts that do not make it invalid, such as a value missing from the CLI's list.
+    let_through
+        Members that lead to what ``--query`` yields; None for anything of the answer.
     arn_services
         Names that stand for the service in ARNs and endpoints.
     """
@@ -82,4 +84,5 @@ class ParsedCommand:
     dry_run: bool = False
     files: tuple[FileReference, ...] = ()
     problems: tuple[Problem, ...] = ()
+    let_through: frozenset[str] | None = None
     arn_services: frozenset[str] = field(default_factory=frozenset)

@@ -240,3 +240,46 @@ def test_the_table_was_made_from_what_is_installed(
 
     made_from: dict[str, Any] = classifier._table["made_from"]
     assert made_from == generator.made_from(), "run tools/generate_access_levels.py"
+
+
+@pytest.mark.parametrize(
+    ("text", "revealing"),
+    [
+        ("aws lambda get-function-configuration --function-name f", True),
+        ("aws lambda list-functions", True),
+        ("aws lambda list-functions --query 'Functions[].FunctionName'", False),
+        (
+            "aws lambda list-functions --query 'Functions[?MemorySize>`128`].[FunctionName]'",
+            False,
+        ),
+        ("aws lambda list-functions --query 'Functions[0].{n: FunctionName}'", False),
+        ("aws lambda list-functions --query 'length(Functions)'", False),
+        ("aws lambda list-functions --query 'Functions[]'", True),
+        ("aws lambda list-functions --query 'Functions[].Environment.Variables.KEY'", True),
+        ("aws lambda list-functions --query 'Functions[].*'", True),
+        ("aws lambda list-functions --query 'to_string(@)'", True),
+        ("aws lambda list-functions --query 'Functions[].FunctionName | [0]'", True),
+        ("aws ecs describe-task-definition --task-definition t", True),
+        (
+            "aws ecs describe-task-definition --task-definition t "
+            "--query 'taskDefinition.containerDefinitions[].environment[].value'",
+            True,
+        ),
+        (
+            "aws ecs describe-task-definition --task-definition t "
+            "--query 'taskDefinition.containerDefinitions[].image'",
+            False,
+        ),
+        ("aws ecs run-task --task-definition t --query 'tasks[0].taskArn'", False),
+        ("aws codebuild batch-get-builds --ids b", True),
+        ("aws sagemaker describe-model --model-name m", True),
+        ("aws elasticbeanstalk describe-configuration-settings --application-name a", True),
+        # A query never makes a credential harmless.
+        ("aws secretsmanager get-secret-value --secret-id s --query Name", True),
+        ("aws ec2 describe-instances", False),
+    ],
+)
+def test_values_of_environment_variables_are_secrets_unless_a_query_leaves_them_out(
+    parser: CommandParser, classifier: Classifier, text: str, revealing: bool
+) -> None:
+    assert classifier.classify(parser.parse(split(text).argv)).reveals_secret is revealing
