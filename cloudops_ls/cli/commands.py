@@ -17,7 +17,7 @@ from cloudops_ls.home import Home
 
 if TYPE_CHECKING:
     from cloudops_ls.commands.model import CheckedCommand
-    from cloudops_ls.commands.policy import Verdict
+    from cloudops_ls.commands.verdict import Verdict
 
 Command = Annotated[
     str, typer.Argument(metavar="'aws …'", help="One command, as a single argument.")

@@ -13,8 +13,9 @@ from rich.table import Table
 from cloudops_ls.cli.checking import read
 from cloudops_ls.cli.commands import Command, Profile, Region, print_finding
 from cloudops_ls.cli.tables import print_tables
-from cloudops_ls.commands.policy import Decision, Match, Rule
 from cloudops_ls.commands.policy_file import MISSING
+from cloudops_ls.commands.policy_rule import Match, Rule
+from cloudops_ls.commands.verdict import Decision
 from cloudops_ls.composition import open_policy
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import Home

@@ -23,9 +23,9 @@ from cloudops_ls.commands.environment import command_environment
 from cloudops_ls.commands.executor import Executor, Limits, Order
 from cloudops_ls.commands.impact import Impact
 from cloudops_ls.commands.model import RiskLevel
-from cloudops_ls.commands.policy import Decision, always_asked
 from cloudops_ls.commands.preview import preview
 from cloudops_ls.commands.rehearsal import rehearsal_in_words
+from cloudops_ls.commands.verdict import Decision, always_asked
 from cloudops_ls.composition import open_policy, open_storage
 from cloudops_ls.config import load_settings
 from cloudops_ls.errors import CloudOpsError
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
     from cloudops_ls.commands.executor import Outcome
     from cloudops_ls.commands.model import CheckedCommand
-    from cloudops_ls.commands.policy import Verdict
     from cloudops_ls.commands.policy_file import PolicyFile
+    from cloudops_ls.commands.verdict import Verdict
     from cloudops_ls.config import Settings
     from cloudops_ls.storage.service import StorageService
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from cloudops_ls.commands.policy import Decision, Policy, Verdict
+from cloudops_ls.commands.policy import Policy
+from cloudops_ls.commands.verdict import Decision, Verdict
 from cloudops_ls.errors import CloudOpsError
 
 if TYPE_CHECKING:

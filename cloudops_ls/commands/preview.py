@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cloudops_ls.commands.impact import Impact, Neighbour, Touched
     from cloudops_ls.commands.model import CheckedCommand
-    from cloudops_ls.commands.policy import Verdict
+    from cloudops_ls.commands.verdict import Verdict
     from cloudops_ls.storage.resource import Resource
 
 _NAMED_IN_TITLE = 3

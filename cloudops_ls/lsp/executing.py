@@ -14,8 +14,8 @@ from cloudops_ls.commands.decisions import decision_details, execution_details
 from cloudops_ls.commands.environment import command_environment
 from cloudops_ls.commands.executor import Order
 from cloudops_ls.commands.impact import Impact
-from cloudops_ls.commands.policy import Decision
 from cloudops_ls.commands.preview import preview
+from cloudops_ls.commands.verdict import Decision
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import user_name
 from cloudops_ls.lsp.accounts import warn_of_expiry
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from cloudops_ls.commands.approval import Approval
-    from cloudops_ls.commands.policy import Verdict
+    from cloudops_ls.commands.verdict import Verdict
     from cloudops_ls.lsp.arguments import Place
     from cloudops_ls.lsp.checking import Checked
     from cloudops_ls.lsp.documents import RunbookDocument

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from cloudops_ls.commands.approval import ApprovalBook
     from cloudops_ls.commands.model import CheckedCommand
-    from cloudops_ls.commands.policy import Verdict
     from cloudops_ls.commands.policy_file import PolicyFile
+    from cloudops_ls.commands.verdict import Verdict
     from cloudops_ls.lsp.dependencies import Dependencies
     from cloudops_ls.lsp.kept_reply import KeptReply
     from cloudops_ls.storage.resource import Resource
@@ -150,7 +150,7 @@ class Session(Backend):
 
         The operator's preference to be asked about everything counts on top of it.
         """
-        from cloudops_ls.commands.policy import always_asked
+        from cloudops_ls.commands.verdict import always_asked
         from cloudops_ls.storage.preferences import Approval
 
         if self._policy is None:

@@ -16,7 +16,7 @@ from cloudops_ls.commands.decisions import execution_details
 from cloudops_ls.commands.environment import command_environment
 from cloudops_ls.commands.executor import Order
 from cloudops_ls.commands.impact import Impact
-from cloudops_ls.commands.policy import Decision
+from cloudops_ls.commands.verdict import Decision
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import user_name
 from cloudops_ls.logs import logger

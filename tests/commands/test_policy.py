@@ -15,8 +15,10 @@ from cloudops_ls.commands.model import (
     Risk,
     RiskLevel,
 )
-from cloudops_ls.commands.policy import Decision, Policy, request_tags
+from cloudops_ls.commands.policy import Policy
 from cloudops_ls.commands.policy_file import PolicyError, PolicyFile, parse_policy
+from cloudops_ls.commands.request_tags import request_tags
+from cloudops_ls.commands.verdict import Decision
 from cloudops_ls.storage.resource import Resource
 
 if TYPE_CHECKING:

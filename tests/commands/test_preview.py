@@ -15,8 +15,8 @@ from cloudops_ls.commands.model import (
     Risk,
     RiskLevel,
 )
-from cloudops_ls.commands.policy import Decision, Verdict
 from cloudops_ls.commands.preview import in_words, preview
+from cloudops_ls.commands.verdict import Decision, Verdict
 from tests.storage.samples import resource
 
 if TYPE_CHECKING:
