@@ -1,5 +1,5 @@
 import type MarkdownIt from "markdown-it";
-import type { StateCore, Token } from "markdown-it";
+import type { Token } from "markdown-it";
 
 const ANSWER = "CloudOps:";
 const COMMAND = /^(?:aws|sh|bash|shell|console)(?:\s|$)/;
@@ -18,35 +18,53 @@ interface Environment {
  * captions: what stands over an output, by its status.
  */
 export function styleRunbooks(md: MarkdownIt, captions: (status: string) => string): MarkdownIt {
-  md.core.ruler.push("cloudops", (state) => {
-    const { currentDocument } = state.env as Environment;
-    if (currentDocument?.path.endsWith(".cloudops.md") === true) {
-      state.tokens = marked(state, captions);
-    }
-  });
+  // Only the renderer is told which document it is; VS Code parses without saying.
+  const render = md.renderer.render.bind(md.renderer);
+  md.renderer.render = (tokens, options, env: Environment) => {
+    const isRunbook = env.currentDocument?.path.endsWith(".cloudops.md") === true;
+    return render(isRunbook ? marked(tokens, captions) : tokens, options, env);
+  };
   return md;
 }
 
-function marked(state: StateCore, captions: (status: string) => string): Token[] {
-  const { tokens } = state;
-  const result: Token[] = [];
+function marked(tokens: Token[], captions: (status: string) => string): Token[] {
+  const classes = new Map<Token, string>();
   let turn: Token | undefined;
   tokens.forEach((token, place) => {
-    if (token.level === 0 && token.type === "blockquote_open") {
-      if (isAnswer(tokens[place + 2])) {
-        token.attrJoin("class", "cloudops-answer");
-        turn?.attrJoin("class", "cloudops-turn");
-      }
-      turn = undefined;
-    } else if (token.level === 0 && token.nesting === 1) {
-      turn = token;
-    } else if (token.level === 0 && token.nesting === 0) {
-      turn = undefined;
+    if (token.level !== 0 || isComment(token)) {
+      return;
     }
-    const wrapped = token.type === "fence" ? wrapper(state, token, captions) : undefined;
-    result.push(...(wrapped?.[0] ?? []), token, ...(wrapped?.[1] ?? []));
+    if (token.type === "blockquote_open" && isAnswer(tokens[place + 2])) {
+      classes.set(token, "cloudops-answer");
+      if (turn !== undefined) {
+        classes.set(turn, "cloudops-turn");
+      }
+    }
+    if (token.nesting >= 0) {
+      turn = token.nesting === 1 && token.type !== "blockquote_open" ? token : undefined;
+    }
   });
-  return result;
+  return tokens.flatMap((token) => {
+    const name = classes.get(token);
+    const shown = name === undefined ? token : withClass(token, name);
+    return token.type === "fence" ? wrapped(shown, captions) : [shown];
+  });
+}
+
+/** The tokens are VS Code's, which keeps them for the next time: they are not to be changed. */
+function withClass(token: Token, name: string): Token {
+  const changed = Object.assign(
+    Object.create(Object.getPrototypeOf(token) as object),
+    token,
+  ) as Token;
+  changed.attrs = token.attrs?.map(([key, value]) => [key, value]) ?? null;
+  changed.attrJoin("class", name);
+  return changed;
+}
+
+/** What the preview does not show separates nothing. */
+function isComment(token: Token): boolean {
+  return token.type === "html_block" && /^\s*<!--[^]*-->\s*$/.test(token.content);
 }
 
 function isAnswer(inline: Token | undefined): boolean {
@@ -55,27 +73,34 @@ function isAnswer(inline: Token | undefined): boolean {
   return strong?.content === ANSWER;
 }
 
-function wrapper(
-  state: StateCore,
-  fence: Token,
-  captions: (status: string) => string,
-): [Token[], Token[]] | undefined {
+function wrapped(fence: Token, captions: (status: string) => string): Token[] {
+  const made = (tag: string, nesting: 1 | 0 | -1, name?: string): Token => {
+    const token = new (fence.constructor as new (...of: unknown[]) => Token)(
+      tag === "" ? "text" : `cloudops_${tag}`,
+      tag,
+      nesting,
+    );
+    token.block = nesting !== 0;
+    if (name !== undefined) {
+      token.attrJoin("class", name);
+    }
+    return token;
+  };
   const output = OUTPUT.exec(fence.info);
-  const open = new state.Token("cloudops_open", "div", 1);
-  const close = new state.Token("cloudops_close", "div", -1);
-  open.block = close.block = true;
   if (output !== null) {
     const status = output[1] ?? "unknown";
-    open.attrJoin("class", `cloudops-output cloudops-${status}`);
-    const caption = new state.Token("text", "", 0);
+    const caption = made("", 0);
     caption.content = captions(status);
-    const begin = new state.Token("cloudops_open", "p", 1);
-    begin.attrJoin("class", "cloudops-caption");
-    return [[open, begin, caption, new state.Token("cloudops_close", "p", -1)], [close]];
+    return [
+      made("div", 1, `cloudops-output cloudops-${status}`),
+      made("p", 1, "cloudops-caption"),
+      caption,
+      made("p", -1),
+      fence,
+      made("div", -1),
+    ];
   }
-  if (COMMAND.test(fence.info)) {
-    open.attrJoin("class", "cloudops-command");
-    return [[open], [close]];
-  }
-  return undefined;
+  return COMMAND.test(fence.info)
+    ? [made("div", 1, "cloudops-command"), fence, made("div", -1)]
+    : [fence];
 }

@@ -18,12 +18,11 @@ export function explicitSettings(manifest: unknown): Record<string, unknown> {
   const section: Record<string, unknown> = {};
   for (const name of Object.keys(properties)) {
     const found = configuration.inspect(name);
-    const isSet = [
-      found?.globalValue,
-      found?.workspaceValue,
-      found?.workspaceFolderValue,
-      found?.globalLanguageValue,
-    ].some((value) => value !== undefined);
+    // What a folder says that is not trusted does not count, so it is not told as set either.
+    const ofFolder = vscode.workspace.isTrusted
+      ? [found?.workspaceValue, found?.workspaceFolderValue]
+      : [];
+    const isSet = [found?.globalValue, ...ofFolder].some((value) => value !== undefined);
     if (isSet && !EDITORS_OWN.test(name)) {
       put(section, name.split(".").slice(1), configuration.get(name));
     }
