@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from benchmarks import (
+    bench_ask,
     bench_backup,
     bench_commands,
     bench_identify,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Console, Options], None]] = {
     "requests": bench_requests.run,
     "search": bench_search.run,
     "identify": bench_identify.run,
+    "ask": bench_ask.run,
     "keystroke": bench_keystroke.run,
     "commands": bench_commands.run,
     "vectors": bench_vectors.run,
