@@ -115,6 +115,7 @@ def test_object_lock_covers_what_kept_backups_need(
         assert min(locked_until()) > max(first) + timedelta(days=9)
 
 
+@pytest.mark.fault("S3: errors that pass")
 @pytest.mark.parametrize(
     ("status", "code"),
     [(503, "SlowDown"), (500, "InternalError")],
@@ -137,6 +138,7 @@ def test_passing_errors_are_tried_again(
     assert service.backup.verify(read_data=True).ok
 
 
+@pytest.mark.fault("S3: throttled")
 def test_lasting_throttling_is_one_message_and_no_backup(
     service: StorageService, client: Any
 ) -> None:
@@ -153,6 +155,7 @@ def test_lasting_throttling_is_one_message_and_no_backup(
     assert [each.name for each in service.backup.list_backups()] == [first.name]
 
 
+@pytest.mark.fault("S3: access refused")
 def test_a_refusal_names_the_policy_and_quotes_nothing(
     service: StorageService, client: Any
 ) -> None:
@@ -162,6 +165,7 @@ def test_a_refusal_names_the_policy_and_quotes_nothing(
     assert "policy in docs/storage.md" in str(caught.value)
 
 
+@pytest.mark.fault("S3: uploads cut short")
 def test_uploads_that_arrive_in_part_are_refused_by_the_server(
     service: StorageService, client: Any
 ) -> None:
@@ -186,6 +190,7 @@ def test_uploads_that_arrive_in_part_are_refused_by_the_server(
     assert written.name in found.whole, found.problems
 
 
+@pytest.mark.fault("S3: answers that break off")
 def test_answers_that_break_off_are_asked_for_again(
     service: StorageService, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +217,7 @@ def test_answers_that_break_off_are_asked_for_again(
     assert {**after, "audit": 0} == {**before, "audit": 0}
 
 
+@pytest.mark.fault("S3: an object deleted meanwhile")
 def test_an_object_deleted_while_a_backup_is_made_is_noticed(
     service: StorageService, client: Any, bucket: str
 ) -> None:
@@ -289,6 +295,7 @@ def test_locks_keep_deleters_and_adders_apart_and_go_stale_by_the_servers_clock(
         dead.check()
 
 
+@pytest.mark.fault("S3: two writers")
 def test_two_stores_back_up_into_one_folder_at_once(
     service: StorageService,
     another_machine: Callable[[], StorageService],
