@@ -161,15 +161,17 @@ def _same(word: str, present: Iterable[str]) -> frozenset[str]:
 
 
 def _tagged(index: NameIndex, one: Filter) -> frozenset[int]:
-    key = _pattern(one.tag or "*")
+    # Each text is looked at once: with tags that are unique, there is a combination a resource.
+    key = cache(_pattern(one.tag or "*"))
     values = [_pattern(value) for value in one.values]
-
-    @cache
-    def fits(pair: tuple[str, str]) -> bool:
-        name, text = pair
-        return key(name) and (not values or any(value(text) for value in values))
-
-    return frozenset(which for which, pairs in index.tags.combinations() if any(map(fits, pairs)))
+    wanted = cache(lambda text: not values or any(value(text) for value in values))
+    passing = []
+    for which, pairs in index.tags.combinations():
+        for name, text in pairs:
+            if key(name) and wanted(text):
+                passing.append(which)
+                break
+    return frozenset(passing)
 
 
 def _pattern(text: str) -> Callable[[str], bool]:
