@@ -17,6 +17,7 @@ interface Told {
 export class Demo implements vscode.Disposable {
   private process: ChildProcessWithoutNullStreams | undefined;
   private runbook: string | undefined;
+  private folder: string | undefined;
   private readonly notices: Notices;
 
   constructor(
@@ -52,6 +53,17 @@ export class Demo implements vscode.Disposable {
 
   /** Goes back to the user's own estate; nothing of the demo is left. */
   async leave(): Promise<void> {
+    const folder = this.folder;
+    const tabs = vscode.window.tabGroups.all
+      .flatMap((group) => group.tabs)
+      .filter(({ input }) => {
+        const shown = input instanceof vscode.TabInputText ? input.uri.fsPath : undefined;
+        return folder !== undefined && shown?.startsWith(folder) === true;
+      });
+    // Whoever has written something into its runbook is asked whether to keep it.
+    if (tabs.length > 0 && !(await vscode.window.tabGroups.close(tabs))) {
+      return;
+    }
     this.server.stage = undefined;
     await this.server.stop();
     await this.end();
@@ -83,6 +95,7 @@ export class Demo implements vscode.Disposable {
         }),
       );
       this.server.stage = { environment: ready.environment, settings: ready.settings };
+      this.folder = ready.folder;
       return ready.runbook;
     } catch (error) {
       await this.end();
@@ -132,7 +145,7 @@ export class Demo implements vscode.Disposable {
   private lost(child: ChildProcessWithoutNullStreams): void {
     if (this.process === child && this.server.stage !== undefined) {
       this.notices.warning(vscode.l10n.t("CloudOps: the demo estate has ended."));
-      this.process = undefined;
+      this.process = this.folder = undefined;
       void this.leave();
     }
   }
@@ -140,7 +153,7 @@ export class Demo implements vscode.Disposable {
   private async end(): Promise<void> {
     const child = this.process;
     this.process = undefined;
-    this.runbook = undefined;
+    this.runbook = this.folder = undefined;
     if (child?.exitCode !== null) {
       return;
     }
