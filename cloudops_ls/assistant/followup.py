@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from cloudops_ls.assistant.harmless import harmless
 from cloudops_ls.assistant.protocol import ReplyKind
 from cloudops_ls.assistant.untrusted import one_line
+from cloudops_ls.runbook.parser import parse
+from cloudops_ls.runbook.text import Span
 from cloudops_ls.storage.records import Role
 
 if TYPE_CHECKING:
@@ -74,9 +76,14 @@ def in_words(choices: Sequence[Choice], number: int) -> str:
         written = f"Number {number}, [{name}]({choice.arn})"
         if _ARN.fullmatch(choice.arn) and chosen(written, choices) is choice:
             return written
-    elif len(label) <= _SHORT and chosen(label, choices) is choice:
+    elif len(label) <= _SHORT and _is_paragraph(label) and chosen(label, choices) is choice:
         return label
     return f"Number {number}"
+
+
+def _is_paragraph(label: str) -> bool:
+    turns = parse(label).turns
+    return len(turns) == 1 and turns[0].span == Span(0, len(label))
 
 
 def _words(text: str) -> frozenset[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudops_ls.assistant.followup import chosen, open_question
+from cloudops_ls.assistant.followup import chosen, in_words, open_question
 from cloudops_ls.assistant.protocol import ChatTurn, Choice, ReplyKind, Role
 
 from .requests import NOW
@@ -63,3 +63,16 @@ def test_only_a_clarification_at_the_end_is_an_open_question() -> None:
     assert open_question([]) is None
     assert open_question([asked]) is asked
     assert open_question([asked, answered]) is None
+
+
+def test_a_picked_choice_is_written_as_what_picks_it() -> None:
+    arn = "arn:aws:ec2:us-west-2:1:instance/i-0a1b"
+    choices = (
+        Choice(label="`web-1`, running", arn=arn),
+        Choice(label="at ten"),
+        Choice(label="at ten\u200b"),
+        Choice(label="x" * 500),
+    )
+    written = [in_words(choices, number) for number in range(1, 5)]
+    assert written == [f"Number 1, [i-0a1b]({arn})", "at ten", "Number 3", "Number 4"]
+    assert [chosen(words, choices) for words in written] == list(choices)

@@ -17,7 +17,8 @@ from markdown_it import MarkdownIt
 from cloudops_ls.assistant.base import FinalReply
 from cloudops_ls.assistant.builtin import BuiltinAssistant
 from cloudops_ls.assistant.chat_completions import ReplyFormat, request_body
-from cloudops_ls.assistant.protocol import REPLY
+from cloudops_ls.assistant.followup import chosen, in_words
+from cloudops_ls.assistant.protocol import REPLY, Choice
 from cloudops_ls.assistant.render import render
 from cloudops_ls.assistant.untrusted import clean
 from cloudops_ls.estate.cards import render_card
@@ -27,6 +28,7 @@ from cloudops_ls.runbook.edits import insert_reply
 from cloudops_ls.runbook.parser import parse
 from cloudops_ls.runbook.reply import ReplyText
 from cloudops_ls.runbook.text import apply_edits
+from cloudops_ls.runbook.turn_edits import insert_turn
 from tests.assistant.requests import ec2, found, request
 from tests.storage.samples import resource
 
@@ -137,6 +139,25 @@ def test_a_hostile_reply_is_one_visible_answer(payload: Mapping[str, str], place
     nothing_acts(html)
     assert clean(html) == html
     assert payload["shows"] in seen(html), seen(html)
+
+
+@each_payload
+@pytest.mark.parametrize("arn", [None, "arn:aws:ec2:us-west-2:1:instance/i-1"], ids=["", "arn"])
+def test_a_hostile_choice_that_is_picked_is_one_turn_and_no_command(
+    payload: Mapping[str, str], arn: str | None
+) -> None:
+    choices = (Choice(label=payload["text"][:1024], arn=arn), Choice(label="two", arn=None))
+    words = in_words(choices, 1)
+    before = parse(RUNBOOK)
+    edit = insert_turn(before, before.user_turns[0].span.end, words)
+    after = parse(apply_edits(RUNBOOK, [edit]))
+    assert turns(after) == ["Stop web-1.", words, "Then nothing more."]
+    assert chosen(words, choices) is choices[0]
+    assert after.commands == () and after.assistant_turns == ()
+    assert after.front_matter is not None
+    assert after.front_matter.values == {"profile": "staging"}
+    assert clean(words) == words
+    nothing_acts(re.sub(r'<a href="arn:[^"]*">', "", rendered(words)).replace("</a>", ""))
 
 
 @each_payload
