@@ -7,28 +7,24 @@ a type or action that is added there is understood here.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from cloudops_ls.assistant import reading
+from cloudops_ls.assistant.acting import ActionPlanner
 from cloudops_ls.assistant.base import FinalReply
-from cloudops_ls.assistant.describe import as_of, candidate, card, joined, sentence
+from cloudops_ls.assistant.describe import card, joined, sentence
 from cloudops_ls.assistant.estate_answers import EstateAnswers
 from cloudops_ls.assistant.followup import open_question
-from cloudops_ls.assistant.imperative import is_order, is_question
-from cloudops_ls.assistant.plan import Plan, Planned
+from cloudops_ls.assistant.imperative import is_question
 from cloudops_ls.assistant.protocol import (
-    MAX_CHOICES,
     ClarificationReply,
     HowFound,
     InformationReply,
 )
-from cloudops_ls.assistant.tables import resources_table
 from cloudops_ls.assistant.untrusted import code_span
 from cloudops_ls.assistant.verbs import VerbLexicon, VerbUse, blanked
-from cloudops_ls.estate.catalog.model import Access, Input
 from cloudops_ls.storage.records import Role
 
 if TYPE_CHECKING:
@@ -44,17 +40,12 @@ if TYPE_CHECKING:
         ResourceRecord,
     )
     from cloudops_ls.estate.catalog.loader import Catalog
-    from cloudops_ls.estate.catalog.model import Action
 
 _NAMED: Final = frozenset({HowFound.EXACT, HowFound.AMBIGUOUS, HowFound.CHOICE, HowFound.PREVIOUS})
 """What the operator said; everything else is how it was understood, and is asked about."""
 _DESCRIBE: Final = "describe"
 _MOST_CARDS: Final = 10
 _MOST_TITLES: Final = 4
-_MOST_AT_ONCE: Final = 20
-_ALL: Final = re.compile(r"\b(?:all|every|each)\b", re.IGNORECASE)
-_TAG_TEXT: Final = re.compile(r"[\w.:/+@ -]*").fullmatch
-"""Tag values that the CLI's shorthand passes on as they are."""
 _MOST_CANDIDATES: Final = 5
 """Search hits offered as choices: beyond the first few they are rarely what was meant."""
 
@@ -83,6 +74,7 @@ class BuiltinAssistant:
         self._answers = EstateAnswers(catalog, estate) if estate is not None else None
         self._clock = clock
         self._verbs = VerbLexicon(catalog)
+        self._actions = ActionPlanner(catalog, estate)
 
     async def reply(self, request: AssistantRequest) -> AsyncGenerator[AssistantEvent]:
         """Yield the one reply to ``request`` (see ``Assistant.reply``)."""
@@ -117,10 +109,10 @@ class BuiltinAssistant:
                 return _not_understood(question)
             if not verbs:
                 return self._help(request)
-            return self._many(prompt, verbs, request) or self._which(verbs, request)
+            return self._actions.many(prompt, verbs, request) or self._actions.which(verbs, request)
         if not verbs:
             return InformationReply(text=self._cards([one.resource for one in named]))
-        return self._act(prompt, verbs, named, request)
+        return self._actions.act(prompt, verbs, named, request)
 
     def _looked_up(
         self,
@@ -157,38 +149,6 @@ class BuiltinAssistant:
             return self._answers.listing(wanted, text)
         return None
 
-    def _many(
-        self, prompt: str, verbs: Sequence[VerbUse], request: AssistantRequest
-    ) -> Reply | None:
-        """Plan an action for all resources that a sentence describes; never a deletion."""
-        if self._answers is None or not _ALL.search(prompt) or len(verbs) > 1:
-            return None
-        wanted = reading.read(prompt, self._catalog, self._estate)
-        if not wanted.kinds:
-            return None
-        found, total = self._answers.matching(wanted, _MOST_AT_ONCE)
-        able = [resource for resource in found if self._can(resource, verbs[0])]
-        if not able:
-            return None
-        actions = [self._action(one, verbs[0]) for one in able]
-        if any(action.access is Access.DESTRUCTIVE for action in actions):
-            table = resources_table(found, self._catalog)
-            return InformationReply(
-                text=f"I plan deletions only of resources that are named one by one. These are "
-                f"{total} that you may mean:\n\n{table}"
-            )
-        if total > len(found):
-            return InformationReply(
-                text=f"These are {total} resources, more than {_MOST_AT_ONCE}: narrow it by a "
-                f"state, region, account or tag.\n\n{resources_table(found, self._catalog)}"
-            )
-        if is_question(prompt, verbs[0].start) or any(action.inputs for action in actions):
-            return None
-        plan = Plan(self._catalog, request.user_context)
-        for resource in able:
-            plan.add(Planned(resource, verbs[0].action_for(resource.resource_type)))
-        return plan.reply()
-
     def _named(self, found: Sequence[IdentifiedResource]) -> list[IdentifiedResource]:
         """Return what the prompt names, without guesses.
 
@@ -210,200 +170,6 @@ class BuiltinAssistant:
                     return turn.content, verbs
         return "", []
 
-    def _act(
-        self,
-        prompt: str,
-        verbs: Sequence[VerbUse],
-        named: Sequence[IdentifiedResource],
-        request: AssistantRequest,
-    ) -> Reply:
-        """Plan each named resource's action; ask first when a name is ambiguous."""
-        groups: dict[str, list[IdentifiedResource]] = defaultdict(list)
-        for one in named:
-            # Only the candidates of an ambiguous name belong together.
-            key = one.mention if one.how is HowFound.AMBIGUOUS else None
-            groups[key or one.resource.arn].append(one)
-        plan = Plan(self._catalog, request.user_context)
-        text = blanked(prompt, [name for one in named for name in _names(one)])
-        questions: list[tuple[VerbUse, list[ResourceRecord]]] = []
-        doubtful: list[ResourceRecord] = []
-        asked: list[str] = []
-        told: list[str] = []
-        for group in groups.values():
-            resources = [one.resource for one in group]
-            verb = _verb_for(_names(group[0]), prompt, verbs)
-            able = [one for one in resources if self._can(one, verb)]
-            picked = group[0].how is HowFound.CHOICE
-            if able and not picked and self._only_asked(text, verb, able[0]):
-                told += [self._about(verb, one) for one in able]
-            elif able and not picked and self._unsure(text, verb, verbs, able):
-                doubtful += able
-            elif len(able) > 1:
-                questions.append((verb, able))
-            else:
-                for resource in able or resources:
-                    planned, missing = self._planned(resource, verb, text)
-                    asked += [missing] if missing else []
-                    for step in planned:
-                        plan.add(step)
-        if doubtful:
-            return self._sure(doubtful, plan)
-        if questions:
-            return self._which_of(questions, plan, request)
-        if asked:
-            return ClarificationReply(question="\n\n".join(asked))
-        if told and not plan.planned:
-            return InformationReply(text="\n\n".join(told))
-        used = {planned.action for planned in plan.planned}
-        ignored = [
-            use.word
-            for use in verbs
-            if used.isdisjoint({use.action, *use.by_type.values()}) and use.action != _DESCRIBE
-        ]
-        return plan.reply(ignored)
-
-    def _action(self, resource: ResourceRecord, verb: VerbUse) -> Action:
-        kind = self._catalog[resource.resource_type]
-        return kind.actions[verb.action_for(kind.name)]
-
-    def _unsure(
-        self,
-        text: str,
-        verb: VerbUse,
-        verbs: Sequence[VerbUse],
-        resources: Sequence[ResourceRecord],
-    ) -> bool:
-        """Tell whether a deletion may not be what a sentence orders."""
-        if self._action(resources[0], verb).access is not Access.DESTRUCTIVE:
-            return False
-        known = {use.word.casefold() for use in verbs}
-        for resource in resources:
-            kind = self._catalog[resource.resource_type]
-            phrases = (kind.title, *kind.synonyms, resource.account_alias or "")
-            known |= {word for phrase in phrases for word in phrase.casefold().split()}
-            known |= {f"{word}s" for word in known} | {resource.region, resource.account_id}
-        if self._estate is not None:
-            known |= {word for word in text.casefold().split() if self._estate.places(word)}
-        return not is_order(text, verb.start, verb.end, known)
-
-    def _only_asked(self, text: str, verb: VerbUse, resource: ResourceRecord) -> bool:
-        changes = self._action(resource, verb).access is not Access.READ
-        return changes and is_question(text, verb.start)
-
-    def _about(self, verb: VerbUse, resource: ResourceRecord) -> str:
-        """Say what an action would do, for a question about it."""
-        action = self._action(resource, verb)
-        obstacle = action.obstacle(resource.current_state, resource.constraints)
-        facts = [f"- {fact}" for fact in ([obstacle] if obstacle else action.notes)]
-        order = code_span(f"{action.title.lower()} {resource.name}")
-        return "\n".join(
-            [
-                f"{sentence(resource, self._catalog)} ({as_of(resource)}).",
-                "",
-                *facts,
-                f"- Nothing is planned; {order} is the order.",
-            ]
-        )
-
-    def _planned(
-        self, resource: ResourceRecord, verb: VerbUse, text: str
-    ) -> tuple[list[Planned], str | None]:
-        """Return an action with what it is told, or the question for what it is not."""
-        name = verb.action_for(resource.resource_type)
-        if not self._can(resource, verb):
-            return [Planned(resource, name)], None
-        action = self._action(resource, verb)
-        called = code_span(resource.name)
-        if Input.COUNT in action.inputs:
-            number = reading.count(text)
-            if number is None:
-                has = resource.metadata.get("desired") or resource.metadata.get("open_shards")
-                now = f" It is at {has} now." if isinstance(has, int) else ""
-                return [], (
-                    f"To how many do you want to {action.title.lower()} {called}?{now} Write it as "
-                    f"{code_span(f'{action.title.lower()} {resource.name} to 3')}."
-                )
-            return [Planned(resource, name, (("count", str(number)),))], None
-        if Input.VALUE in action.inputs:
-            pairs = [(key, value) for key, value in reading.tag_pairs(text) if _TAG_TEXT(value)]
-            if not pairs:
-                example = code_span(f"tag {resource.name} team=payments")
-                return [], f"With what do you want to tag {called}? Write it as {example}."
-            return [
-                Planned(resource, name, (("key", key), ("value", value))) for key, value in pairs
-            ], None
-        if Input.KEY in action.inputs:
-            keys = reading.tag_keys(text)
-            if not keys:
-                example = code_span(f"remove the tag team from {resource.name}")
-                return [], f"Which tag do you want to remove from {called}? Write it as {example}."
-            return [Planned(resource, name, (("key", key),)) for key in keys], None
-        return [Planned(resource, name)], None
-
-    def _sure(self, resources: Sequence[ResourceRecord], plan: Plan) -> Reply:
-        """Ask whether a deletion is meant, where the sentence says more or something else."""
-        names = joined([code_span(one.name) for one in resources[:_MOST_CARDS]])
-        text = (
-            f"Do you want to delete {names}? Your sentence says more than that order alone, so "
-            "nothing is planned. Pick what is to be deleted, or say it in other words."
-        )
-        if plan.planned:
-            later = joined([code_span(planned.resource.name) for planned in plan.planned])
-            text += f" Ask again for {later} once this is clear."
-        return ClarificationReply(
-            question=text,
-            choices=tuple(candidate(one, self._catalog) for one in resources[:MAX_CHOICES]),
-        )
-
-    def _can(self, resource: ResourceRecord, verb: VerbUse) -> bool:
-        kind = self._catalog.get(resource.resource_type)
-        return kind is not None and verb.action_for(kind.name) in kind.actions
-
-    def _which_of(
-        self,
-        questions: Sequence[tuple[VerbUse, list[ResourceRecord]]],
-        plan: Plan,
-        request: AssistantRequest,
-    ) -> Reply:
-        verb, resources = questions[0]
-        name = code_span(resources[0].name)
-        text = [
-            f"{len(resources)} resources are called {name}. Which one do you want to "
-            f"{self._title(verb.action)}?"
-        ]
-        if request.resources_omitted:
-            text.append(f"{request.resources_omitted} more have names that you wrote.")
-        later = [code_span(others[0].name) for _, others in questions[1:]]
-        later += [code_span(planned.resource.name) for planned in plan.planned]
-        if later:
-            text.append(f"Ask again for {joined(later)} once this is clear.")
-        choices = tuple(candidate(resource, self._catalog) for resource in resources)
-        return ClarificationReply(question=" ".join(text), choices=choices)
-
-    def _which(self, verbs: Sequence[VerbUse], request: AssistantRequest) -> Reply:
-        """Ask which resource is meant; offer those that search found and the verb fits."""
-        action = verbs[0].action
-        fitting = [
-            one.resource
-            for one in request.identified_resources
-            if self._can(one.resource, verbs[0])
-        ]
-        question = f"Which resource do you want to {self._title(action)}?"
-        if fitting:
-            question += " These come closest to what you wrote; or write a name, an id or an ARN."
-        else:
-            question += " Write its name, its id or its ARN."
-        return ClarificationReply(
-            question=question,
-            choices=tuple(
-                candidate(resource, self._catalog) for resource in fitting[:_MOST_CANDIDATES]
-            ),
-        )
-
-    def _title(self, action: str) -> str:
-        titles = (kind.actions[action].title for kind in self._catalog if action in kind.actions)
-        return self._catalog.action_titles.get(action, next(titles, action)).lower()
-
     def _cards(self, resources: Sequence[ResourceRecord]) -> str:
         shown = [card(resource, self._catalog) for resource in resources[:_MOST_CARDS]]
         if len(resources) > _MOST_CARDS:
@@ -423,7 +189,7 @@ class BuiltinAssistant:
             elif len(titles) > len(first):
                 first.append(f"{len(titles) - len(first)} more types")
             what = joined(first)
-            lines.append(f"- **{self._title(action)}**: {what}")
+            lines.append(f"- **{self._actions.title(action)}**: {what}")
         text = (
             "I am the built-in planner, no language model: I understand a verb and the resources "
             "it is about, named by name, id or ARN. I can propose to\n\n" + "\n".join(lines)
@@ -449,17 +215,3 @@ def _not_understood(question: ChatTurn) -> Reply:
 
 def _mentions(named: Sequence[IdentifiedResource]) -> set[str]:
     return {one.mention for one in named if one.mention and one.how is not HowFound.CHOICE}
-
-
-def _names(one: IdentifiedResource) -> tuple[str, ...]:
-    resource = one.resource
-    return tuple(
-        name for name in (one.mention, resource.arn, resource.name, resource.identifier) if name
-    )
-
-
-def _verb_for(names: Sequence[str], prompt: str, verbs: Sequence[VerbUse]) -> VerbUse:
-    """Return the verb that a resource stands under: the last one before it, else the first."""
-    place = next((place for name in names if (place := prompt.find(name)) >= 0), -1)
-    before = [use for use in verbs if use.start < place]
-    return before[-1] if before else verbs[0]

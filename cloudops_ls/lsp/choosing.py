@@ -95,11 +95,11 @@ async def pick_choice(session: Session, picked: PickChoice) -> dict[str, Any]:
     except NoPlace as problem:
         raise CloudOpsError(problem.reason, fix="Write your answer as a paragraph") from None
     now = document.runbook.assistant_turn_at(anchor.span.start) if anchor.alive else None
-    if written is not Written.DONE or now is None:
+    place = document.source.find(words, now.span.end) if now is not None else -1
+    if written is not Written.DONE or place < 0:
         raise CloudOpsError(
             "The editor did not take the answer", fix="Write it as a paragraph below the question"
         )
-    place = document.source.index(words, now.span.end)
     return await ask_about(session, document, turn_at(document, place))
 
 
