@@ -199,6 +199,11 @@ class _Terminal:
             answer = typed_answer(self._told, wanted, dry_run=shown.dry_run)
             if time.monotonic() - asked_at > self._settings.commands.confirmation_seconds:
                 self._refuse(command, "the question was not answered in time", digest)
+            if (answer.yes or answer.dry_run) and shown.files:
+                self._told.print(shown.about_files)
+                let = typed_answer(self._told, "yes", dry_run=False)
+                if not let.yes:
+                    self._refuse(command, let.reason, digest)
             if answer.yes:
                 return
             if not answer.dry_run:

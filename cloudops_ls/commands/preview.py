@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cloudops_ls.commands.impact import principal_in_words
 from cloudops_ls.commands.model import RiskLevel
+from cloudops_ls.commands.references import FILE_PREFIXES
 from cloudops_ls.estate.untrusted import visible
 
 if TYPE_CHECKING:
@@ -48,6 +49,17 @@ class Preview(BaseModel):
     undo: str | None
     dry_run: bool
     """Whether a dry run can be made first."""
+    files: tuple[str, ...] = ()
+    """Local files whose content becomes a parameter (``file://``, ``fileb://``): each command that
+    has some is asked about them separately, after everything else."""
+
+    @property
+    def about_files(self) -> str:
+        """The separate question."""
+        return (
+            f"The command reads {' and '.join(self.files)} on this computer and may send it to "
+            "AWS. Let it?"
+        )
 
 
 def preview(
@@ -106,6 +118,11 @@ def preview(
         risk=checked.risk.level,
         undo=impact.undo,
         dry_run=impact.dry_run is not None,
+        files=tuple(
+            visible(each.location, _LONGEST_LINE)
+            for each in checked.files
+            if each.location.startswith(FILE_PREFIXES)
+        ),
     )
 
 
@@ -143,6 +160,7 @@ def plan_preview(steps: Sequence[tuple[tuple[int, str], Preview | None]]) -> Pre
         risk=risk or RiskLevel.LOW,
         undo=None,
         dry_run=False,
+        files=tuple(dict.fromkeys(file for _, _, shown in known for file in shown.files)),
     )
 
 

@@ -32,6 +32,7 @@ REFUSE = "Don't run"
 DRY_RUN = "Dry run first"
 EXPLAIN = "Don't run, and say why"
 STOP_PLAN = "Stop the plan"
+LET_READ = "Let it read"
 
 CHANGED = "the file changed meanwhile"
 LATE = "the question was not answered in time"
@@ -101,6 +102,8 @@ async def confirm(
 ) -> Answer:
     """Ask the operator; high risk needs the resource's name typed back, or a second question.
 
+    Local files that become parameters are asked about separately.
+
     Parameters
     ----------
     session, document
@@ -118,6 +121,9 @@ async def confirm(
         answer = await _ask_whole(session, shown, in_plan=in_plan)
     else:
         answer = await _ask_in_turn(session, document, version, shown, in_plan=in_plan)
+    going_on = answer.choice in (Choice.RUN, Choice.DRY_RUN)
+    if going_on and shown.files and not changed(document, version):
+        answer = await _ask_about_files(session, shown, answer)
     if answer.choice in (Choice.RUN, Choice.DRY_RUN) and changed(document, version):
         return await _refused(session, CHANGED)
     if answer.reason == LATE:
@@ -168,6 +174,18 @@ async def _ask_in_turn(
     if choice is None:
         return Answer(Choice.REFUSE, CLOSED)
     return Answer(choice, explain=title == EXPLAIN)
+
+
+async def _ask_about_files(session: Session, shown: Preview, answer: Answer) -> Answer:
+    """Ask whether local files may be read; return ``answer`` for a Yes."""
+    question = ask(session.server, shown.about_files, [REFUSE, LET_READ], types.MessageType.Warning)
+    try:
+        title = await _in_time(session, question)
+    except TimeoutError:
+        return Answer(Choice.REFUSE, LATE)
+    if title == LET_READ:
+        return answer
+    return Answer(Choice.REFUSE, None if title == REFUSE else CLOSED)
 
 
 async def _ask_whole(session: Session, shown: Preview, *, in_plan: bool) -> Answer:

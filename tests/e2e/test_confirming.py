@@ -13,6 +13,7 @@ from cloudops_ls.storage.service import StorageService
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from cloudops_ls.home import Home
     from cloudops_ls.storage.audit_chain import AuditEntry
@@ -138,6 +139,25 @@ async def test_any_editor_can_rehearse_and_explain(
     assert [entry.event for entry in entries] == ["approved", "started", "ended", "refused"]
     assert entries[0].details["dry_run"] is True
     assert entries[0].details["argv"][-1] == "--dry-run"
+
+
+async def test_a_local_file_is_asked_about_by_itself(
+    editor: Editor, home: Home, environment: dict[str, str], tmp_path: Path
+) -> None:
+    template = tmp_path / "stack.json"
+    template.write_text('{"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}}')
+    buffer = editor.open(
+        runbook(f"aws cloudformation validate-template --template-body file://{template}")
+    )
+    editor.answers.extend(["Run", "Don't run"])
+    assert (await editor.run(buffer, "aws cloud"))["status"] == "refused"
+    assert f"reads file://{template} on this computer" in editor.questions[-1].message
+    editor.answers.extend(["Run", None])
+    assert (await editor.run(buffer, "aws cloud"))["status"] == "refused"
+    editor.answers.extend(["Run", "Let it read"])
+    result = await editor.run(buffer, "aws cloud")
+    assert result["status"] == "success", buffer.text
+    assert [each.event.value for each in audited(home, environment)].count("refused") == 2
 
 
 async def test_a_server_killed_at_the_question_has_run_nothing_and_remembers_no_yes(
