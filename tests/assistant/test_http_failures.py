@@ -190,8 +190,9 @@ async def test_leaving_the_iteration_closes_the_connection(
 
 
 async def test_the_deadline_never_cancels_what_the_caller_awaits(
-    server: CloudOpsTestServer,
+    server: CloudOpsTestServer, assistant: HttpAssistant
 ) -> None:
+    await ask(assistant)  # imports are paid
     client = HttpAssistant(server.url, timings=HttpTimings(silence=10, total=2))
     server.script(Answer(deltas=("It ",), hang=True))
     waited = False
