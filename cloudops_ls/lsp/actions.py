@@ -55,7 +55,10 @@ async def code_actions(
             types.CodeAction(title=copy.title, kind=types.CodeActionKind.Empty, command=copy)
         )
         actions += _plan_actions(document, offset)
-    actions += _selection_action(document, selection)
+    selected = _selection_action(document, selection)
+    if not _is_one_word(document, selection):
+        actions += selected
+        selected = []
     actions += await choice_actions(session, document, offset)
     turn = runbook.user_turn_at(offset)
     if turn is not None:
@@ -68,7 +71,13 @@ async def code_actions(
         actions.append(
             types.CodeAction(title=ask.title, kind=types.CodeActionKind.QuickFix, command=ask)
         )
-    return actions
+    return actions + selected
+
+
+def _is_one_word(document: RunbookDocument, selection: types.Range) -> bool:
+    """Whether the range may be that of the word at the cursor, as Emacs sends it."""
+    words = document.source[document.offset(selection.start) : document.offset(selection.end)]
+    return len(words.split()) <= 1
 
 
 def _selection_action(
@@ -76,7 +85,8 @@ def _selection_action(
 ) -> list[types.CodeAction | types.Command]:
     """Return the action that asks about the selected words, where they are words of one turn."""
     span = Span(document.offset(selection.start), document.offset(selection.end))
-    words = selected_words(document, span)
+    # Where the cursor is a selection of one character, as in Helix, nothing is selected.
+    words = selected_words(document, span) if span.end - span.start > 1 else None
     turn = document.runbook.user_turn_at(words.start) if words is not None else None
     if words is None or turn is None or words in (turn.span, Span(turn.span.start, turn.insert_at)):
         return []

@@ -55,6 +55,7 @@ class EstateView:
         self._accounts: list[AccountRecord] = []
         self._resources: dict[str, Resource] = {}
         self._reloading = asyncio.Lock()
+        self._first_read = asyncio.Event()
 
     @property
     def finder(self) -> Finder:
@@ -152,6 +153,10 @@ class EstateView:
         account = self.account(account_id)
         return (account.alias if account is not None else None) or account_id
 
+    async def first_read(self) -> None:
+        """Wait until the names were read once, or could not be: a server has just started."""
+        await self._first_read.wait()
+
     async def reload(self, gone: Iterable[str] = ()) -> bool:
         """Read what has changed in the estate; return whether anything had.
 
@@ -160,16 +165,19 @@ class EstateView:
         gone
             ARNs that are known to have been deleted.
         """
-        async with self._reloading:
-            current = self._current
-            if current is None:
-                build = self._dependencies.build_names
-                current = await self._stored(lambda _store: build(lambda: self._accounts))
-                self._current = current
-            current.lost(gone)
-            self._accounts = await self._stored(lambda store: store.estate.accounts())
-            if not await self._stored(lambda store: current.catch_up(store.estate)):
-                return False
-            self._resources.clear()
+        try:
+            async with self._reloading:
+                current = self._current
+                if current is None:
+                    build = self._dependencies.build_names
+                    current = await self._stored(lambda _store: build(lambda: self._accounts))
+                    self._current = current
+                current.lost(gone)
+                self._accounts = await self._stored(lambda store: store.estate.accounts())
+                if not await self._stored(lambda store: current.catch_up(store.estate)):
+                    return False
+                self._resources.clear()
+        finally:
+            self._first_read.set()
         logger.info("name index loaded, %d names", len(self.names))
         return True

@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
+from pygls.exceptions import JsonRpcException, JsonRpcMethodNotFound
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.logs import logger
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+CANNOT_ASK = (
+    "This editor cannot ask you a question, so the answer is No. A command can be confirmed and "
+    "run in a terminal: cloudops-ls run 'aws …'"
+)
+"""Shown where a client does not know ``window/showMessageRequest``, as Helix until 25.07."""
 
 
 def show(
@@ -47,6 +53,9 @@ async def ask(
                 actions=[types.MessageActionItem(title=choice) for choice in choices],
             )
         )
+    except JsonRpcMethodNotFound:
+        show(server, CANNOT_ASK, types.MessageType.Warning)
+        return None
     except JsonRpcException:
         return None
     title = answer.title if answer is not None else None

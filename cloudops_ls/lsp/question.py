@@ -119,6 +119,8 @@ class Question:
         """Return the request; see `RequestBuilder.build`."""
         backend, document = self._backend, self._document
         storage = await backend.storage()
+        # Who asks right after opening a file means the same resources as who asks later.
+        await backend.estate.first_read()
         builder = RequestBuilder(
             storage.estate.get_resource,
             self._search,

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from lsprotocol import types
 
 from tests.assistant import completions
 from tests.assistant.server import (
@@ -66,6 +67,35 @@ async def test_an_ambiguous_name_is_asked_back_and_the_answer_goes_on(editor: Ed
     assert (await editor.act(first, buffer, "> 1. "))["kind"] == "commands"
     assert "\n\nNumber 1, [i-" in buffer.text
     assert buffer.text.count("```aws\naws ec2 stop-instances --instance-ids i-") >= 1
+
+
+async def test_who_asks_at_once_means_the_same_as_who_asks_later(
+    environment: dict[str, str], open_editor: Callable[..., Any]
+) -> None:
+    editor = await open_editor(environment)
+    buffer = editor.open(QUESTION)
+    assert (await editor.ask(buffer, "Stop"))["kind"] == "commands"
+    assert "aws rds stop-db-instance --db-instance-identifier pg-instance-main1" in buffer.text
+
+
+async def test_the_word_at_the_cursor_is_no_selection(editor: Editor) -> None:
+    buffer = editor.open(QUESTION)
+
+    async def offered(start: str, length: int) -> list[str]:
+        first = buffer.text.index(start)
+        found = await editor.text_document_code_action_async(
+            types.CodeActionParams(
+                types.TextDocumentIdentifier(buffer.uri),
+                types.Range(buffer.position(first), buffer.position(first + length)),
+                types.CodeActionContext([]),
+            )
+        )
+        return [action.title for action in found or [] if action.title.startswith("Ask")]
+
+    # As Helix, Emacs and a person who has selected words send it.
+    assert await offered("Stop", 1) == ["Ask CloudOps"]
+    assert await offered("Stop", 4) == ["Ask CloudOps", "Ask CloudOps about the selection"]
+    assert await offered("Stop pg", 21) == ["Ask CloudOps about the selection", "Ask CloudOps"]
 
 
 async def test_a_description_is_answered_with_information(editor: Editor) -> None:

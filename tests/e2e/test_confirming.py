@@ -184,3 +184,16 @@ async def test_a_server_killed_at_the_question_has_run_nothing_and_remembers_no_
     assert await again.execute("cloudops.executionLogs", {}) == []
     assert not again.questions
     assert state_of(cloud) == "available"
+
+
+async def test_an_editor_that_cannot_ask_is_told_where_a_command_can_be_run(
+    editor: Editor, cloud: DemoCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As Helix was for long; the test client would take it for its own failure.
+    monkeypatch.delitem(editor.protocol.fm.features, "window/showMessageRequest")
+    monkeypatch.setattr(editor, "report_server_error", lambda *_: None)
+    buffer = editor.open(runbook(STOP))
+    assert await editor.run(buffer, "aws rds") == {"status": "refused"}
+    assert "cannot ask you a question, so the answer is No" in editor.said()
+    assert "cloudops-ls run 'aws …'" in editor.said()
+    assert state_of(cloud) == "available"
