@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.conftest import cloud, environment_of, scanned
+from tests.editors.desk import desk
 from tests.editors.installing import CACHE
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from cloudops_ls.demo.cloud import DemoCloud
 
-__all__ = ["cloud", "scanned"]
+__all__ = ["cloud", "desk", "scanned"]
 
 
 FAILURES = CACHE / "failures"

@@ -11,6 +11,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
+from tests.editors import debian
 from tests.editors.installing import CACHE, ROOT, UnavailableError
 from tests.editors.vscode import install as vscode
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 EDITORS: dict[str, Recipe] = {
     "vscode": (vscode.install, vscode.RECIPE),
     "vscode-extension": (vscode.build_extension, vscode.EXTENSION_SOURCES),
+    **{editor.name: (editor.install, debian.RECIPE) for editor in debian.EDITORS},
 }
 """What installs an editor into a folder, and the files that, changed, ask for a new one."""
 

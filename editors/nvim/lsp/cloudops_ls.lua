@@ -16,4 +16,20 @@ return {
     return client.name == config.name and not client:is_stopped()
   end,
   settings = { cloudops = vim.empty_dict() },
+  -- What this client can do beyond LSP: docs/safety.md, "For editors".
+  init_options = { client = { confirm = true, input = true, requestPreview = true } },
+  handlers = {
+    ['cloudops/confirm'] = function(...)
+      return require('cloudops.questions').confirm(...)
+    end,
+    ['cloudops/input'] = function(...)
+      return require('cloudops.questions').input(...)
+    end,
+    ['cloudops/requestPreview'] = function(_, params)
+      require('cloudops.window').show('preview', params.languageId, params.text)
+    end,
+  },
+  on_exit = function(code, signal)
+    require('cloudops.client').ended(code, signal)
+  end,
 }
