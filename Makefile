@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 MODEL := .cache/all-MiniLM-L6-v2
 
-.PHONY: env model test coverage test-editors faults lint docs release release-check demo demo-check bench lock upgrade clean
+.PHONY: env model test coverage test-editors screenshots faults lint docs release release-check demo demo-check bench lock upgrade clean
 
 env: $(READY)
 
@@ -44,6 +44,11 @@ coverage: env
 test-editors: env
 	$(BIN)/python -m tests.editors.install
 	$(BIN)/python -m pytest -n 0 tests/editors
+
+# The pictures of VS Code in the documentation, made by the journey through it.
+screenshots: env
+	$(BIN)/python -m tests.editors.install
+	CLOUDOPS_PICTURES=docs/images $(BIN)/python -m pytest -n 0 tests/editors/vscode
 
 # kill -9 and power cuts at 200 random points, damage, full and read-only disks: one table.
 faults: env

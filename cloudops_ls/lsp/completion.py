@@ -98,11 +98,14 @@ def _item(
     rank: int,
 ) -> types.CompletionItem:
     state = f" · {entry.state}" if entry.state else ""
-    place = f"{session.estate.account_name(entry.account_id)} · {entry.region}"
+    account = f"{session.estate.account_name(entry.account_id)} · "
+    place = f"{account}{entry.region}"
+    # Editors cut the name to make room for this; so it only says what tells resources apart.
+    apart = "" if session.estate.names.is_unique(entry.name) else account
     return types.CompletionItem(
         label=visible(entry.name),
         label_details=types.CompletionItemLabelDetails(
-            description=f"{entry.resource_type} · {place}{state}"
+            description=f"{entry.resource_type} · {apart}{entry.region}"
         ),
         detail=f"{entry.resource_type} · {place}{state}",
         kind=types.CompletionItemKind.Reference,

@@ -59,18 +59,9 @@ async def execute_command(session: Session, place: Place) -> dict[str, Any]:
         There is no command there, it cannot run, or its output would have no place.
     """
     document = session.require_document(place.uri)
-    offset = document.offset(types.Position(place.position.line, place.position.character))
-    command = document.runbook.command_at(offset)
-    if command is None:
-        raise CloudOpsError(
-            "There is no aws command at the cursor",
-            fix="Put the cursor into a line that starts with 'aws' in a code fence",
-        )
+    command = _command_at(document, place)
+    offset = command.span.start
     require_clear_front_matter(document)
-    if place.text is not None and place.text != command.text:
-        raise CloudOpsError(
-            "The command changed since it was shown; nothing was run", fix="Run it as it is now"
-        )
     with claimed(document, command):
         steps = plan_steps(document, offset)
         step = next((each for each in steps if each.anchor.span == command.span), None)
@@ -79,6 +70,30 @@ async def execute_command(session: Session, place: Place) -> dict[str, Any]:
         filled = await fill_step(session, document, steps, step)
         notes = tuple(f"Filled in: {text} is {value}" for text, value in filled.values)
         return await Attempt(session, document, command, text=filled.text, notes=notes).make()
+
+
+def _command_at(document: RunbookDocument, place: Place) -> Command:
+    """Return the command at ``place``, or where it has moved to since it was shown.
+
+    Editors show a code lens where its command is now, and send where it was when they asked.
+    """
+    offset = document.offset(types.Position(place.position.line, place.position.character))
+    command = document.runbook.command_at(offset)
+    if place.text is None:
+        if command is None:
+            raise CloudOpsError(
+                "There is no aws command at the cursor",
+                fix="Put the cursor into a line that starts with 'aws' in a code fence",
+            )
+        return command
+    if command is not None and command.text == place.text:
+        return command
+    moved = [each for each in document.runbook.commands if each.text == place.text]
+    if not moved:
+        raise CloudOpsError(
+            "The command changed since it was shown; nothing was run", fix="Run it as it is now"
+        )
+    return min(moved, key=lambda each: abs(each.span.start - offset))
 
 
 def require_clear_front_matter(document: RunbookDocument) -> None:

@@ -86,7 +86,7 @@ def _states(session: Session, document: RunbookDocument, span: Span) -> list[typ
     """Return a hint behind every name: its state, how many have it, or that it is gone.
 
     Only in what the operator wrote as prose: in code a hint would read as a part of the command,
-    and an answer says itself how things were.
+    an answer says itself how things were, and comments are not for whoever follows the runbook.
     """
     names = session.estate.names
     hints: list[types.InlayHint] = []
@@ -108,7 +108,9 @@ def _states(session: Session, document: RunbookDocument, span: Span) -> list[typ
 
 def _is_prose(document: RunbookDocument, span: Span) -> bool:
     runbook, source = document.runbook, document.source
-    if runbook.in_code(span.start) or runbook.assistant_turn_at(span.start) is not None:
+    if runbook.in_code(span.start) or runbook.in_html(span.start):
+        return False
+    if runbook.assistant_turn_at(span.start) is not None:
         return False
     return source[span.start - 1 : span.start] != "`" and source[span.end : span.end + 1] != "`"
 

@@ -188,6 +188,11 @@ class Runbook:
             return line in self._structure.content_lines(number)
         return kind is BlockKind.CODE
 
+    def in_html(self, offset: int) -> bool:
+        """Whether `offset` is inside a top-level block of HTML, such as a comment."""
+        number = self.blocks.at_line(self.lines.line_of(offset))
+        return number is not None and self.blocks.blocks[number].kind is BlockKind.HTML
+
     def slice(self, span: Span) -> str:
         """Return the exact text of `span`."""
         return span.of(self.text)

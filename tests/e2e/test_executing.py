@@ -245,6 +245,20 @@ async def test_cancelling_ends_the_command_and_says_so_in_the_file(editor: Edito
     assert again["status"] == "failed"
 
 
+async def test_a_command_that_has_moved_is_found_by_its_text(editor: Editor) -> None:
+    command = "aws rds describe-db-instances --db-instance-identifier pg-instance-main1"
+    buffer = editor.open(f"# Friday\n\nLook.\n\n{runbook(command)}")
+    place = {"uri": buffer.uri, "position": {"line": 0, "character": 0}}
+    editor.answers.append("Run")
+    shown = {**place, "text": command}
+    assert (await editor.execute("cloudops.executeCommand", shown))["status"] == "success"
+    assert "status=success" in buffer.text
+    gone = {**place, "text": command.replace("main1", "main2")}
+    told = await editor.execute("cloudops.executeCommand", gone)
+    assert told["status"] == "failed"
+    assert "changed since it was shown" in told["error"]
+
+
 async def test_output_streams_into_the_file_where_the_command_has_moved(editor: Editor) -> None:
     buffer = editor.open(runbook("aws s3 ls s3://acme-prod-backups --recursive"))
     editor.answers.append("Run")

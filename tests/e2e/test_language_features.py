@@ -93,6 +93,7 @@ async def complete_everywhere(editor: Editor, buffer: Buffer) -> None:
     # A name that is unique is inserted as it is, behind emoji and combining characters too.
     found, _ = await at("Stop pg-instance-ma")
     assert labels(found) == ["pg-instance-main1"]
+    assert found.items[0].label_details.description == "rds_instance · us-west-2"
     assert text_after(buffer, found.items[0]).rstrip("\r") == (
         "🚧🚧 cafe\u0301 — Stop pg-instance-main1"
     )
@@ -102,6 +103,8 @@ async def complete_everywhere(editor: Editor, buffer: Buffer) -> None:
     links = [item.text_edit.new_text for item in found.items if item.label == "web-1"]
     assert len([link for link in links if ":instance/" in link]) == 4
     assert len(set(links)) == len(links)
+    told = {item.label_details.description for item in found.items if item.label == "web-1"}
+    assert "ec2_instance · acme-staging · us-west-2" in told
     line = text_after(buffer, found.items[0]).rstrip("\r")
     prefix = "A line\u2028that LSP\u0085does not\x0csplit. Restart ["
     assert line.startswith(f"{prefix}web-1](arn:aws:ec2:us-west-2:123456789012:instance/i-")

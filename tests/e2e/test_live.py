@@ -71,7 +71,8 @@ async def until_card(editor: Editor, buffer: Buffer, part: str) -> str:
 async def test_states_stand_in_the_operators_prose_alone(editor: Editor) -> None:
     quoted = f"> **CloudOps:** {DATABASE} is up.\n"
     command = f"```aws\naws rds describe-db-instances --db-instance-identifier {DATABASE}\n```\n"
-    buffer = editor.open(f"Stop {DATABASE}, not `{DATABASE}`.\n\n{quoted}\n{command}")
+    comment = f"<!-- Type: Stop {DATABASE}. -->\n"
+    buffer = editor.open(f"Stop {DATABASE}, not `{DATABASE}`.\n\n{comment}\n{quoted}\n{command}")
     hints = await editor.inlay_hints(buffer)
     states = [hint for hint in hints if hint.label == "available"]
     assert [buffer.text[: buffer.offset(one.position)] for one in states] == [f"Stop {DATABASE}"]

@@ -56,7 +56,8 @@ interface Button extends vscode.MessageItem {
 /**
  * Asks whether exactly one command may run; null for a closed dialog.
  *
- * Escape is a No. Enter never runs what has consequences: there the first button refuses.
+ * Escape is a No. Enter never runs what has consequences: there the first button refuses. It must
+ * not be the dialog's close affordance: Enter would press the button after it.
  */
 export async function confirmCommand(
   params: ConfirmParams,
@@ -97,7 +98,7 @@ async function ask(params: ConfirmParams): Promise<Button | undefined> {
     : await vscode.window.showWarningMessage(title, options, ...buttons);
 }
 
-/** High risk: the name of what is touched has to be typed, not clicked. */
+/** High risk: the name of what is touched has to be typed, not clicked. Nothing typed is a No. */
 async function typedBack(params: ConfirmParams, name: string): Promise<ConfirmResult | null> {
   const typed = await vscode.window.showInputBox({
     title: vscode.l10n.t("High risk: {0}", params.title),
@@ -105,9 +106,9 @@ async function typedBack(params: ConfirmParams, name: string): Promise<ConfirmRe
     placeHolder: name,
     ignoreFocusOut: true,
     validateInput: (value) =>
-      value === name ? undefined : vscode.l10n.t("This is not the name: {0}", name),
+      value === name || value === "" ? undefined : vscode.l10n.t("This is not the name: {0}", name),
   });
-  return typed === undefined ? null : { answer: "run", typed };
+  return typed === undefined || typed === "" ? null : { answer: "run", typed };
 }
 
 async function reason(): Promise<{ reason?: string }> {

