@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -14,7 +13,6 @@ from cloudops_ls.home import user_name
 from cloudops_ls.lsp.kept_reply import KeptReply, continued
 from cloudops_ls.lsp.understanding import understood
 from cloudops_ls.runbook.mentions import find_mentions
-from cloudops_ls.runbook.model import AssistantTurn
 from cloudops_ls.runbook.text import Span, normalize_newlines
 from cloudops_ls.storage.records import SearchHit
 from cloudops_ls.worker import wire
@@ -86,10 +84,8 @@ class Asked:
 
 def answer_above(document: RunbookDocument, turn: UserTurn) -> str | None:
     """Return the digest of the answer that a turn stands directly below, None below none."""
-    turns = document.runbook.turns
-    number = bisect_left(turns, turn.span.start, key=lambda each: each.span.start)
-    above = turns[number - 1] if number > 0 else None
-    return above.digest if isinstance(above, AssistantTurn) else None
+    above = document.runbook.answer_above(turn)
+    return above.digest if above is not None else None
 
 
 class Question:

@@ -193,6 +193,17 @@ class Runbook:
         number = self.blocks.at_line(self.lines.line_of(offset))
         return number is not None and self.blocks.blocks[number].kind is BlockKind.HTML
 
+    def answer_above(self, turn: UserTurn) -> AssistantTurn | None:
+        """Return the answer that `turn` stands directly below: to the user's turn before it."""
+        number = self.blocks.at_line(self.lines.line_of(turn.span.start))
+        start = self._structure.group_start(number) if number is not None else 0
+        while start > 0:
+            start = self._structure.group_start(start - 1)
+            group = self._structure.read_group(start, ())
+            if group.turn is not None:
+                return group.reply
+        return None
+
     def slice(self, span: Span) -> str:
         """Return the exact text of `span`."""
         return span.of(self.text)

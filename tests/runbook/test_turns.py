@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given
 
 from cloudops_ls.runbook.digest import digest
-from cloudops_ls.runbook.model import Runbook, TurnKind, UserTurn
+from cloudops_ls.runbook.model import AssistantTurn, Runbook, TurnKind, UserTurn
 from cloudops_ls.runbook.parser import parse
+
+from .strategies import markdown
 
 RUNBOOK = """\
 ---
@@ -227,3 +230,17 @@ def test_what_is_found_at_an_offset_is_what_is_found_in_the_whole() -> None:
         if isinstance(turn, UserTurn):
             found = parse(RUNBOOK).user_turn_at(turn.span.start)
         assert found == turn
+
+
+@given(markdown())
+@example(RUNBOOK + "\n> no turn\n\n# A\n\n---\n\nA follow-up.\n\nAnother.\n")
+def test_the_answer_above_a_turn_is_the_one_before_it_in_the_whole(text: str) -> None:
+    runbook = parse(text)
+    turns = runbook.turns
+    for number, turn in enumerate(turns):
+        if isinstance(turn, UserTurn):
+            before = turns[number - 1] if number else None
+            found = runbook.answer_above(turn)
+            assert (found.span if found else None) == (
+                before.span if isinstance(before, AssistantTurn) else None
+            )
