@@ -222,6 +222,24 @@ def _blocking(console: Console, options: Options, variables: dict[str, str]) -> 
 
 
 def _memory(console: Console, count: int) -> None:
+    scan = [*OURS, "scan", "--profile", "big", "--type", "ebs_volume"]
+    alone = [sys.executable, "-m", "benchmarks.bare_scan"]
+    measured = _watched("worker", scan, count, of_worker=True)
+    measured |= _watched("the scan alone", alone, count, of_worker=False)
+    budgets = {"worker, highest": Budget(most=1000)}
+    show(
+        console,
+        f"Resident memory while {count:,} resources are scanned: the worker's, with its search "
+        "index, and a bare scan's",
+        [Row(what, samples, None, budgets.get(what)) for what, samples in measured.items()],
+        unit="MB",
+    )
+
+
+def _watched(
+    what: str, command: list[str], count: int, *, of_worker: bool
+) -> dict[str, list[float]]:
+    """Run a scan of many volumes; return its resident memory, or its worker's, by progress."""
     measured: dict[str, list[float]] = {}
     with PagedVolumes(count) as volumes, TemporaryDirectory() as folder:
         root = Path(folder)
@@ -234,33 +252,25 @@ def _memory(console: Console, count: int) -> None:
         )
         variables = _variables(root)
         home = Home(root / "home")
-        scanning = subprocess.Popen(
-            [*OURS, "scan", "--profile", "big", "--type", "ebs_volume"],
-            env=variables,
-            stderr=subprocess.PIPE,
-        )
-        worker = 0
+        scanning = subprocess.Popen(command, env=variables, stderr=subprocess.PIPE)
+        watched = 0 if of_worker else scanning.pid
         while scanning.poll() is None:
             with inside(variables):
-                worker = worker or next(iter(workers_of(home)), 0)
-            if worker:
+                watched = watched or next(iter(workers_of(home)), 0)
+            if watched and volumes.sent:
                 tenth = min(10, 10 * volumes.sent // count)
-                now, highest = resident(worker)
-                measured.setdefault(f"worker, {tenth * 10} % listed", []).append(now)
-                measured["worker, highest"] = [highest]
+                # It may have ended meanwhile.
+                with suppress(OSError, KeyError):
+                    now, highest = resident(watched)
+                    measured.setdefault(f"{what}, {tenth * 10} % listed", []).append(now)
+                    measured[f"{what}, highest"] = [highest]
             time.sleep(0.1)
         if scanning.returncode:
             raise RuntimeError((scanning.stderr.read() if scanning.stderr else b"").decode())
         with inside(variables):
             for pid in workers_of(home):
                 os.kill(pid, 15)
-    budgets = {"worker, highest": Budget(most=1000)}
-    show(
-        console,
-        f"Resident memory of the worker while it scans {count:,} resources",
-        [Row(what, samples, None, budgets.get(what)) for what, samples in measured.items()],
-        unit="MB",
-    )
+    return measured
 
 
 # Homes

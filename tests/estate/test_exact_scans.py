@@ -1,7 +1,7 @@
 """A generated estate over three accounts and four regions, scanned on good and on bad days.
 
-What the store holds is compared with what the stand-in's backends hold, id by id. About a thousand
-resources by default; ``CLOUDOPS_TEST_ESTATE=10000`` makes it as many as the product promises.
+What the store holds is compared with what the stand-in's backends hold, id by id. Five hundred
+resources by default; ``make exact`` makes it as many as the product promises, 10,000.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.scan_model import ScanReport
 
-SIZE = int(os.environ.get("CLOUDOPS_TEST_ESTATE", "1000"))
+SIZE = int(os.environ.get("CLOUDOPS_TEST_ESTATE", "500"))
 CHANGED = 0.05
 # A big estate on a busy machine takes minutes.
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.xdist_group("generated estate")]
@@ -67,12 +67,19 @@ def store(home: Home) -> Iterator[StorageService]:
         yield opened
 
 
-@pytest.fixture
-def scan(cloud: GeneratedCloud, catalog: Catalog, store: StorageService) -> Iterator[Scan]:
+@pytest.fixture(scope="module")
+def patient() -> SessionFactory:
+    """One for all tests: it follows the files, and keeps the service models loaded."""
     # Ten attempts: with every tenth call throttled, six all fail once in a million calls.
-    sessions = SessionFactory(ClientSettings(connect_timeout=5, read_timeout=60, attempts=10))
-    yield Scan(Scanner(sessions, catalog, store.estate), sessions)
-    sessions.close()
+    return SessionFactory(ClientSettings(connect_timeout=5, read_timeout=60, attempts=10))
+
+
+@pytest.fixture
+def scan(
+    cloud: GeneratedCloud, catalog: Catalog, store: StorageService, patient: SessionFactory
+) -> Iterator[Scan]:
+    yield Scan(Scanner(patient, catalog, store.estate), patient)
+    patient.close()
 
 
 class Scan:
@@ -102,7 +109,7 @@ def test_a_scan_is_complete_and_exact_and_so_is_the_next_after_changes(
     cloud: GeneratedCloud, store: StorageService, scan: Scan
 ) -> None:
     before = cloud.inventory()
-    assert sum(map(len, before.values())) == pytest.approx(SIZE, rel=0.05)
+    assert sum(map(len, before.values())) == pytest.approx(SIZE, rel=0.2)
     report = scan()
     assert report.problems() == []
     assert report.complete
