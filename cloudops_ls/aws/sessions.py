@@ -1,8 +1,9 @@
 """SDK sessions and clients: one per profile, made once, with one set of manners.
 
 All sessions share one botocore data loader, which holds the service models: of the 94 MB that
-clients of all the catalog's services take, a further region or profile needs a fifth. Clients are cached because making one takes some 20 ms and they are
-thread-safe; they are dropped when the AWS files change, so that new credentials count at once.
+clients of all the catalog's services take, a further region needs a fifth. Clients are cached
+because making one takes some 20 ms and they are thread-safe; they are dropped when the AWS files
+change, so that new credentials count at once.
 """
 
 from __future__ import annotations
