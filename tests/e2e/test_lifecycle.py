@@ -251,11 +251,13 @@ async def test_tcp(environment: dict[str, str]) -> None:
     )
     try:
         editor = Editor(VSCODE, {"profile": "production"})
-        for _ in range(200):
+        deadline = time.monotonic() + 60
+        while True:
             try:
                 await editor.start_tcp("127.0.0.1", port)
                 break
             except ConnectionRefusedError:
+                assert time.monotonic() < deadline, "it does not listen"
                 await asyncio.sleep(0.05)
         # An editor on another machine: its process id says nothing here.
         params = types.InitializeParams(capabilities=VSCODE, root_uri=None, process_id=4_194_300)
