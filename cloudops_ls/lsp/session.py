@@ -171,7 +171,7 @@ class Session(Backend):
         try:
             await asyncio.to_thread(import_settings)
             _ = self.settings
-            await self.recall()
+            await self.remembered()
             await self.reload_names()
             self.spawn(self.background.keep_fresh())
             recovered = await self.stored(lambda store: store.executions.recover())
