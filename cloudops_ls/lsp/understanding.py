@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from cloudops_ls.estate.untrusted import visible
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from cloudops_ls.runbook.model import UserTurn
 
 _SHOWN: Final = 2
-"""Names in a hint; of more, the kinds are told."""
+"""Names in a hint; of more, their kind is told."""
 _LISTED: Final = 10
 _LONGEST: Final = 2_000
 """Longer paragraphs are text to be read, not requests."""
@@ -71,8 +70,10 @@ async def understanding_of(
     full = f"Understood from “{visible(first.words)}” ({first.how}):\n" + "\n".join(lines)
     if len(entries) <= _SHOWN:
         return "→ " + ", ".join(visible(entry.name) for entry in entries), full
-    kinds = Counter(_title(backend, entry.resource_type) for entry in entries)
-    return "→ " + ", ".join(f"{count} × {kind}" for kind, count in kinds.most_common(3)), full
+    kinds = {_title(backend, entry.resource_type) for entry in entries}
+    # Of several kinds is mostly prose that was not meant for anybody: said as quietly as can be.
+    what = f"× {kinds.pop()}" if len(kinds) == 1 else "resources"
+    return f"→ {len(entries)} {what}", full
 
 
 def _title(backend: Backend, resource_type: str) -> str:
