@@ -93,6 +93,9 @@ async def trigger_sync(session: Session, sync: TriggerSync) -> dict[str, Any]:
     await session.background.configure_sync()
     async with WorkDone(session, f"Synchronising AWS ({sync.kind})") as work:
         work.report("Connecting to the background process")
+        await prepare_credentials(
+            session, session.settings.estate.profiles or (session.default_profile,)
+        )
         with session.background.watching(
             wire.SCAN_PROGRESS, lambda progress: _report(work, progress)
         ):
