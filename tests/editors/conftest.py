@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cloudops_ls.demo.cloud import PRODUCTION
 from tests.e2e.conftest import cloud, environment_of, scanned
 from tests.editors.desk import desk
 from tests.editors.installing import CACHE
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["cloud", "desk", "scanned"]
 
 
+DATABASE = "pg-instance-main1"
 FAILURES = CACHE / "failures"
 """What an editor looked like, and said, when its test failed."""
 _REPORT = pytest.StashKey[pytest.TestReport]()
@@ -61,6 +63,11 @@ def editor_environment(
     cloud: DemoCloud, scanned: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
     """The environment of an editor whose home holds the scanned estate, shared by a module."""
+    # As the scanned home knows it, whatever the editor before has done.
+    rds = cloud.client("rds", PRODUCTION)
+    (database,) = rds.describe_db_instances(DBInstanceIdentifier=DATABASE)["DBInstances"]
+    if database["DBInstanceStatus"] != "available":
+        rds.start_db_instance(DBInstanceIdentifier=DATABASE)
     root = tmp_path_factory.mktemp("e")
     shutil.copytree(scanned, root / "home", ignore=shutil.ignore_patterns("worker.log"))
     return environment_of(cloud, root)

@@ -69,9 +69,8 @@ async def test_a_name_completes_and_is_what_hovering_shows(window: Window) -> No
     typed = window.line(re.compile(f"^Stop.{NAME}.*before.the.migration.$"))
     await typed.wait_for()
     await window.press("Escape")
-    await window.point_at(NAME, typed)
     card = window.hover.filter(has_text="acme-production")
-    await card.wait_for()
+    await window.point_at(NAME, typed, card)
     assert "postgres" in await card.inner_text()
     await window.picture("hover")
 

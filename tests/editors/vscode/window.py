@@ -146,14 +146,24 @@ class Window:
     def status(self, text: str | re.Pattern[str]) -> Locator:
         return self.page.locator(".statusbar .statusbar-item").filter(has_text=text)
 
-    async def point_at(self, text: str, line: Locator) -> None:
-        """Rest the mouse on a text without a change of colour in it, in a line."""
-        await line.wait_for()
-        place: FloatRect | None = await line.evaluate(_PLACE_OF, text)
-        assert place is not None, f"{text} is not in one piece"
-        # A hover begins with a move, not with a mouse that is already there.
-        await self.page.mouse.move(place["x"] + 4, place["y"] + place["height"] / 2)
-        await self.page.mouse.move(place["x"] + place["width"] / 2, place["y"] + 6, steps=4)
+    async def point_at(self, text: str, line: Locator, shown: Locator) -> None:
+        """Rest the mouse on a text without a change of colour in it, until a card is shown.
+
+        A line that is laid out anew under the mouse, for a hint in it, closes its hover.
+        """
+        from playwright.async_api import TimeoutError as PlaywrightTimeout
+
+        for _ in range(int(SECONDS / 15)):
+            place: FloatRect | None = await line.evaluate(_PLACE_OF, text)
+            assert place is not None, f"{text} is not in one piece"
+            # A hover begins with a move, not with a mouse that is already there.
+            await self.page.mouse.move(place["x"] + 4, place["y"] + 100)
+            await self.page.mouse.move(place["x"] + place["width"] / 2, place["y"] + 6, steps=4)
+            try:
+                return await shown.wait_for(timeout=15_000)
+            except PlaywrightTimeout:
+                continue
+        raise AssertionError(f"nothing is shown for {text}")
 
     async def go_to(self, text: str) -> None:
         """Put the cursor behind the first ``text`` of the file, which is saved first."""
