@@ -86,6 +86,7 @@ function runbookCommands(server: Server): Record<string, Command> {
     };
   return {
     ask: atCursor("cloudops.sendParagraph"),
+    previewRequest: atCursor("cloudops.previewRequest"),
     run: atCursor("cloudops.executeCommand"),
     runAll: atCursor("cloudops.runPlan"),
     newRunbook,

@@ -14,6 +14,7 @@ import { askForInput, confirmCommand, confirmMessage } from "./confirmation";
 import type { Location, Program } from "./location";
 import { Notices } from "./notices";
 import { CancellableProgress } from "./progress";
+import { RequestPreviews, type ShownRequest } from "./requestPreview";
 import { explicitSettings } from "./settings";
 import { SuggestWhileTyping } from "./typing";
 
@@ -41,6 +42,7 @@ export class Server implements vscode.Disposable {
   private queue: Promise<void> = Promise.resolve();
   private readonly notices: Notices;
   private readonly typing = new SuggestWhileTyping();
+  private readonly previews = new RequestPreviews();
 
   constructor(
     private readonly context: vscode.ExtensionContext,
@@ -75,6 +77,7 @@ export class Server implements vscode.Disposable {
   dispose(): void {
     this.worked.dispose();
     this.typing.dispose();
+    this.previews.dispose();
   }
 
   /**
@@ -168,7 +171,12 @@ export class Server implements vscode.Disposable {
       })),
       outputChannel: this.output,
       initializationOptions: {
-        client: { confirm: true, input: true, trusted: vscode.workspace.isTrusted },
+        client: {
+          confirm: true,
+          input: true,
+          requestPreview: true,
+          trusted: vscode.workspace.isTrusted,
+        },
       },
       initializationFailedHandler: () => false,
       errorHandler: this.errorHandler(() => initialized),
@@ -205,6 +213,9 @@ export class Server implements vscode.Disposable {
     started.onRequest("window/showMessageRequest", confirmMessage);
     started.onRequest("cloudops/confirm", confirmCommand);
     started.onRequest("cloudops/input", askForInput);
+    started.onNotification("cloudops/requestPreview", (shown: ShownRequest) =>
+      this.previews.show(shown),
+    );
     started.onDidChangeState(() => {
       if (started.isRunning()) {
         initialized = true;

@@ -75,6 +75,15 @@ async def test_a_name_completes_and_is_what_hovering_shows(window: Window) -> No
     await window.picture("hover")
 
 
+async def test_what_would_be_sent_is_shown_beside_the_runbook(window: Window) -> None:
+    await window.command("CloudOps: Show What Would Be Sent")
+    await window.page.get_by_role("tab", name=re.compile(r"\.json")).wait_for()
+    beside = window.page.locator(".view-line")
+    await beside.filter(has_text=re.compile("about.*What.the.built-in.planner.reads")).wait_for()
+    await beside.filter(has_text=re.compile(f'"prompt":."Stop.{NAME}')).wait_for()
+    await window.command("View: Close Editors in Other Groups")
+
+
 async def test_asking_writes_the_answer_under_the_paragraph(window: Window) -> None:
     await window.press("Control+Enter")
     await window.line("> **CloudOps:**").wait_for()
