@@ -28,6 +28,8 @@ from typing import TYPE_CHECKING, Any, Self
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import Home
 
+from .workload import ATTEMPTS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
@@ -246,7 +248,7 @@ def campaign(
             tally.points += 1
             home = _copy(template, where / f"point-{number}")
             runs = []
-            for attempt in range(2 if dice.random() < 1 / 3 else 1):
+            for attempt in range(ATTEMPTS if dice.random() < 1 / 3 else 1):
                 runs.append(
                     nursery.run(
                         workload,

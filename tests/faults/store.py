@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event
 from cloudops_ls.storage.service import StorageService
 from tests.storage.samples import ring
 
-from .workload import Child, Workload
+from .workload import ATTEMPTS, Child, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 SYNCHRONOUS_OFF = "synchronous off"
 """Switch: nothing is made durable, so a power cut loses what was acknowledged."""
-ATTEMPTS = 2
 
 
 class Operation(NamedTuple):

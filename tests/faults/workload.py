@@ -18,6 +18,8 @@ ACKNOWLEDGE_FIRST = "acknowledge before the work is done"
 """Switch that every workload understands: it turns each of them red."""
 CLOCK_JUMPS = "clock jumps"
 """Switch that turns nothing red: the time of day jumps by years from call to call (Linux)."""
+ATTEMPTS = 2
+"""How often a point is run at most: what a killed run leaves is where the next one begins."""
 
 
 class Workload(ABC):
