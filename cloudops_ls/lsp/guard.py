@@ -62,23 +62,34 @@ async def ask(
     return title if title in choices else None
 
 
-def quiet(handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R | None]]:
+def quiet(
+    ready: Callable[[], Awaitable[None]],
+) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R | None]]]:
     """Guard a request that the editor makes by itself, such as hover: log, and answer nothing.
 
     Popping up a message on every keystroke would be worse than no answer.
+
+    Parameters
+    ----------
+    ready
+        What to wait for first.
     """
 
-    @functools.wraps(handler)
-    async def guarded(*args: P.args, **kwargs: P.kwargs) -> R | None:
-        try:
-            return await handler(*args, **kwargs)
-        except CloudOpsError as error:
-            logger.info("%s: %s", handler.__name__, type(error).__name__)
-        except Exception:
-            logger.exception("%s failed", handler.__name__)
-        return None
+    def decorate(handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R | None]]:
+        @functools.wraps(handler)
+        async def guarded(*args: P.args, **kwargs: P.kwargs) -> R | None:
+            try:
+                await ready()
+                return await handler(*args, **kwargs)
+            except CloudOpsError as error:
+                logger.info("%s: %s", handler.__name__, type(error).__name__)
+            except Exception:
+                logger.exception("%s failed", handler.__name__)
+            return None
 
-    return guarded
+        return guarded
+
+    return decorate
 
 
 def spoken(

@@ -13,9 +13,9 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from cloudops_ls.logs import logger
+from cloudops_ls.lsp import guard
 from cloudops_ls.lsp.abilities import ClientAbilities
 from cloudops_ls.lsp.commands import register_commands
-from cloudops_ls.lsp.guard import quiet
 from cloudops_ls.lsp.protocol import CloudOpsProtocol
 from cloudops_ls.lsp.session import Session
 
@@ -126,7 +126,7 @@ def _register_diagnostic_pull(server: LanguageServer, session: Session) -> None:
         params: types.DocumentDiagnosticParams,
     ) -> types.DocumentDiagnosticReport:
         document = session.document(params.text_document.uri)
-        pull = quiet(session.diagnoser.pull)
+        pull = guard.quiet(session.warming.settled)(session.diagnoser.pull)
         found = await pull(document, params.previous_result_id) if document else None
         return found or types.RelatedFullDocumentDiagnosticReport(items=[])
 
@@ -166,12 +166,15 @@ async def _pull_settings(
 
 
 def _register_language_features(server: LanguageServer, session: Session) -> None:
+    quiet = guard.quiet(session.warming.settled)
+    at_once = guard.quiet(session.warming.first_settled)
+
     @server.feature(
         types.TEXT_DOCUMENT_COMPLETION,
         # '-' must not be a trigger: it stands inside most names.
         types.CompletionOptions(trigger_characters=["@", ":"], resolve_provider=True),
     )
-    @quiet
+    @at_once
     async def completion(params: types.CompletionParams) -> types.CompletionList | None:
         from cloudops_ls.lsp.command_completion import complete_anywhere
 
@@ -182,7 +185,7 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
     async def completion_resolve(item: types.CompletionItem) -> types.CompletionItem:
         from cloudops_ls.lsp.completion import resolve
 
-        return await quiet(resolve)(session, item) or item
+        return await at_once(resolve)(session, item) or item
 
     @server.feature(types.WORKSPACE_SYMBOL)
     @quiet
@@ -242,6 +245,7 @@ def _register_language_features(server: LanguageServer, session: Session) -> Non
 
     @server.feature(types.CODE_LENS_RESOLVE)
     async def code_lens_resolve(lens: types.CodeLens) -> types.CodeLens:
+        await session.warming.settled()
         from cloudops_ls.lsp.actions import resolve_lens
 
         return await quiet(resolve_lens)(session, lens) or lens

@@ -17,7 +17,7 @@ from cloudops_ls.lsp.diagnosing import Diagnoser
 from cloudops_ls.lsp.documents import RunbookDocument, RunbookWorkspace
 from cloudops_ls.lsp.guard import show, show_error
 from cloudops_ls.lsp.live import LiveResources
-from cloudops_ls.lsp.warming import import_features, import_settings
+from cloudops_ls.lsp.warming import Warming
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Sequence
@@ -53,6 +53,7 @@ class Session(Backend):
         super().__init__(dependencies, self._report_setting)
         self.server = server
         self.client = ClientAbilities()
+        self.warming = Warming()
         self._reported: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.background = Background(self)
@@ -169,7 +170,7 @@ class Session(Backend):
     async def start(self) -> None:
         """Open the store and load the names; failures are shown, not raised."""
         try:
-            await asyncio.to_thread(import_settings)
+            await self.warming.first()
             _ = self.settings
             await self.remembered()
             await self.reload_names()
@@ -188,7 +189,7 @@ class Session(Backend):
             logger.exception("start failed")
             show_error(self.server, CloudOpsError("The estate could not be read"))
         # After the names: the first completion goes first.
-        self.spawn(asyncio.to_thread(import_features))
+        self.keep(asyncio.ensure_future(self.warming.features()))
 
     async def reload_names(self, gone: Sequence[str] = ()) -> None:
         """Take in what has changed in the estate; see ``EstateView.reload``."""
@@ -213,7 +214,15 @@ class Session(Backend):
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something in the background and log, not raise, its failure."""
-        self.keep(asyncio.ensure_future(work))
+        self.keep(asyncio.ensure_future(self._after_imports(work)))
+
+    async def _after_imports(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await self.warming.settled()
+        except BaseException:
+            work.close()
+            raise
+        await work
 
     def keep(self, task: asyncio.Task[Any]) -> None:
         """Keep a task from being collected, log its failure, and end it with the session."""

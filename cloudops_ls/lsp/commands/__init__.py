@@ -21,6 +21,7 @@ def register_commands(server: LanguageServer, session: Session) -> None:
 
     def register(command: LspCommand) -> None:
         async def settled(*arguments: Any) -> Any:
+            await session.warming.settled()
             from cloudops_ls.worker.client import WorkerLostError
 
             await session.configuration.settled()
