@@ -22,6 +22,7 @@ from tests.assistant.server import CloudOpsTestServer
 from tests.e2e.editor import Editor
 from tests.e2e.processes import gone, workers_of
 from tests.e2e.profiles import NEOVIM, VSCODE
+from tests.e2e.slow_aws import SlowAws
 from tests.storage.samples import FAST_SCRYPT
 
 if TYPE_CHECKING:
@@ -111,6 +112,15 @@ def home(environment: dict[str, str]) -> Home:
     from pathlib import Path
 
     return Home(Path(environment["CLOUDOPS_HOME"]))
+
+
+@pytest.fixture
+def aws(cloud: DemoCloud, environment: dict[str, str], tmp_path: Path) -> Iterator[SlowAws]:
+    """The way to the stand-in AWS, which can be made slow."""
+    slow = SlowAws(cloud.endpoint)
+    slow.configure(environment, cloud.endpoint, tmp_path / "config")
+    yield slow
+    slow.close()
 
 
 both_editors = pytest.mark.parametrize("capabilities", [VSCODE, NEOVIM], ids=["vscode", "neovim"])

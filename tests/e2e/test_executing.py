@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lsprotocol import types
 
     from tests.e2e.editor import Editor
+    from tests.e2e.slow_aws import SlowAws
 
 STOP = "aws rds stop-db-instance --db-instance-identifier pg-instance-main1"
 LIST = "aws rds describe-db-instances --db-instance-identifier pg-instance-main1"
@@ -79,12 +80,13 @@ async def test_an_edit_while_the_question_is_open_is_no(editor: Editor, cloud: D
 
 
 async def test_an_edit_while_the_command_is_being_checked_is_no(
-    editor: Editor, cloud: DemoCloud
+    aws: SlowAws, editor: Editor, cloud: DemoCloud
 ) -> None:
     buffer = editor.open(runbook(STOP))
     editor.answers.extend(YES)
+    aws.delay = 1.0
     running = asyncio.create_task(editor.run(buffer, "aws rds"))
-    await asyncio.sleep(0.01)
+    await editor.until(lambda: "GetCallerIdentity" in aws.calls, "AWS is asked who this is")
     editor.type(buffer, 0, "Another profile? ")
     assert await running == {"status": "refused"}
     assert "file changed" in editor.said()

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cloudops_ls.demo.cloud import PRODUCTION
-from tests.e2e.slow_aws import SlowAws
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from cloudops_ls.demo.cloud import DemoCloud
     from tests.e2e.editor import Buffer, Editor
+    from tests.e2e.slow_aws import SlowAws
 
 DATABASE = "pg-instance-main1"
 TEXT = f"""# Live
@@ -33,14 +32,6 @@ LIVE: dict[str, Any] = {
     # A loaded machine of a test has no second to spare.
     "hover": {"budget_seconds": 20, "minimum_age_seconds": 1},
 }
-
-
-@pytest.fixture
-def aws(cloud: DemoCloud, environment: dict[str, str], tmp_path: Path) -> Iterator[SlowAws]:
-    slow = SlowAws(cloud.endpoint)
-    slow.configure(environment, cloud.endpoint, tmp_path / "config")
-    yield slow
-    slow.close()
 
 
 @pytest.fixture
