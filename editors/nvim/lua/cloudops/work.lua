@@ -32,6 +32,12 @@ local function echo(work, value)
     text = text .. ': ' .. value.message
   end
   text = text:gsub('%s+', ' ')
+  -- One line only, or it would have to be confirmed with Enter; 0.12 puts title and percentage
+  -- before it.
+  local room = vim.v.echospace - #'CloudOps: 100% '
+  if vim.fn.strdisplaywidth(text) > room then
+    text = vim.fn.strcharpart(text, 0, room - 1) .. '…'
+  end
   if vim.fn.has('nvim-0.12') == 1 then
     work.shown = vim.api.nvim_echo({ { text } }, false, {
       id = work.shown,
@@ -41,14 +47,10 @@ local function echo(work, value)
       status = value.kind == 'end' and 'success' or 'running',
       percent = value.percentage,
     })
-    return
+  else
+    vim.api.nvim_echo({ { text } }, false, {})
   end
-  -- One line only, or it would have to be confirmed with Enter.
-  local room = vim.v.echospace
-  if vim.fn.strdisplaywidth(text) > room then
-    text = vim.fn.strcharpart(text, 0, room - 1) .. '…'
-  end
-  vim.api.nvim_echo({ { text } }, false, {})
+  -- What the next one does not find drawn, it is written below.
   vim.cmd.redraw()
 end
 
