@@ -116,7 +116,7 @@ def test_from_typing_to_the_changed_resource(
         assert state_of(cloud) == "stopped"
 
         # A hover is asked once: only when the new state has arrived.
-        vim.until_lua('#vim.diagnostic.get(0) > 0')
+        vim.until_lua("#vim.diagnostic.get(0) > 0")
         vim.type("/^aws rds stop.*identifier ./e")
         vim.keys("Enter")
         vim.ex("lua vim.lsp.buf.hover()")
