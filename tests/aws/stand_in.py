@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAIN = "123456789012"
 SECOND = "210987654321"
+OREGON, IRELAND = "us-west-2", "eu-west-1"
 LOADER = botocore.loaders.Loader()
 SECRET = "wJalrXUtnFEMI-planted-secret"
 
