@@ -141,9 +141,20 @@ def prune_backups(
 
 
 @backup.command("remove")
-def remove_backup(name: str, as_json: Json = False) -> None:
-    """Remove one backup by its whole name; never the last one."""
-    _print_pruned(_work("Removing", wire.REMOVE_BACKUP, {"name": name}), as_json)
+def remove_backups(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Whole names, as listed.")
+    ] = None,
+    damaged: Annotated[
+        bool, typer.Option("--damaged", help="All that 'backup verify' finds damaged.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove backups by their whole names, or the damaged ones; never the last one."""
+    if not names and not damaged:
+        raise typer.BadParameter("name backups, or say --damaged", param_hint="names")
+    params = {"names": names or [], "damaged": damaged}
+    _print_pruned(_work("Removing", wire.REMOVE_BACKUP, params), as_json)
 
 
 @backup.command("export")

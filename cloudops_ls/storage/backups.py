@@ -34,7 +34,7 @@ from cloudops_ls.storage.health import HealthPart, PartState
 from cloudops_ls.storage.records import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from cloudops_ls.home import Home
@@ -202,30 +202,33 @@ class Backups:
         with self._pruner(plan, watch) as pruner:
             return pruner.by_age(days)
 
-    def remove(self, name: str, watch: Watch | None = None) -> Pruned:
-        """Remove one backup by its whole name, as when it is damaged.
+    def remove(self, names: Collection[str], watch: Watch | None = None) -> Pruned:
+        """Remove backups by their whole names, as when they are damaged.
+
+        What the others need is read first, so damaged ones can only go together.
 
         Raises
         ------
         CloudOpsError
-            There is no such backup, or it is the last one.
+            There is no such backup, none would be left, or one that stays is damaged.
         """
         plan = self._required_plan()
         with self._pruner(plan, watch) as pruner:
-            names = self._access.to_read(plan, None).manifest_names()
-            if name not in names:
+            there = self._access.to_read(plan, None).manifest_names().keys()
+            for name in names:
+                if name not in there:
+                    raise CloudOpsError(
+                        "There is no backup of that name",
+                        where=name,
+                        fix="See 'cloudops-ls backup list'",
+                    )
+            if there <= set(names):
                 raise CloudOpsError(
-                    "There is no backup of that name",
-                    where=name,
-                    fix="See 'cloudops-ls backup list'",
-                )
-            if len(names) == 1:
-                raise CloudOpsError(
-                    "It is the last backup, and the last one is never removed",
-                    where=name,
+                    "No backup would be left, and the last one is never removed",
+                    where=", ".join(names),
                     fix="Make another one first: cloudops-ls backup now",
                 )
-            return pruner.remove([name])
+            return pruner.remove(names)
 
     # Local files
 

@@ -145,9 +145,15 @@ class BackupPart:
         return _pruned(self._run(lambda backups, watch: backups.prune(keep_days, watch)))
 
     def remove(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Remove one backup by its whole ``name``."""
-        name = str(params["name"])
-        return _pruned(self._run(lambda backups, watch: backups.remove(name, watch)))
+        """Remove backups by their whole ``names``, or all that are ``damaged``."""
+        names = [str(name) for name in params.get("names", ())]
+        damaged = bool(params.get("damaged"))
+
+        def remove(backups: Backups, watch: Watch) -> Pruned:
+            found = backups.verify(watch=watch).damaged if damaged else ()
+            return backups.remove(sorted({*names, *found}), watch)
+
+        return _pruned(self._run(remove))
 
     def export(self, params: dict[str, Any]) -> dict[str, Any]:
         """Export everything into the file at ``path``."""

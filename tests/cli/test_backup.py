@@ -135,6 +135,7 @@ def test_damage_is_named_and_has_exit_code_one(
     refused = cloudops("backup", "restore")
     assert refused.returncode == 1
     assert "cannot be decrypted" in refused.stderr and content["Key"] in refused.stderr
+    assert "the last one is never removed" in cloudops("backup", "remove", "--damaged").stderr
 
 
 def test_a_file_is_exported_and_imported(

@@ -119,7 +119,7 @@ class PruningWorkload(BackupWorkload):
             back_up(child, service)
             oldest = min(each.name for each in service.backup.list_backups())
             child.acknowledge(["removing", oldest])
-            service.backup.remove(oldest)
+            service.backup.remove([oldest])
             child.acknowledge(["removed", oldest])
 
 

@@ -155,7 +155,7 @@ def test_a_damaged_backup_is_refused_before_the_store_is_touched(scene: Scene) -
         with pytest.raises(CloudOpsError, match="cannot be decrypted"):
             scene.service.backup.restore_from_s3(min(scene.records), mode)
     with pytest.raises(CloudOpsError, match="cannot be told, so nothing was removed"):
-        scene.service.backup.remove(max(scene.records))
+        scene.service.backup.remove([max(scene.records)])
     assert live_digest(scene.service) == before
     _put_back(scene)
     with pytest.raises(CloudOpsError, match="another one"):

@@ -145,9 +145,9 @@ class Sequence:
                 if self.dice.random() < 0.3:
                     # Announced, so that it may be gone; whatever else must not.
                     self.unconfirmed.add(self.records.pop(doomed))
-                    self.cut_off(service, lambda: backup.remove(doomed))
+                    self.cut_off(service, lambda: backup.remove([doomed]))
                 else:
-                    backup.remove(doomed)
+                    backup.remove([doomed])
                     del self.records[doomed]
             case "prune" if names:
                 backup.prune(self.dice.choice([1, 30]))
@@ -284,7 +284,7 @@ class Scripted(Sequence):
         elif word == "remove":
             doomed = min(self.records)
             del self.records[doomed]
-            service.backup.remove(doomed)
+            service.backup.remove([doomed])
         self.count -= 10
 
     left_at = 0

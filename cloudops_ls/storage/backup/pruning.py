@@ -189,5 +189,6 @@ def _unclear(problem: BackupDamagedError | None, what: str) -> CloudOpsError:
     return BackupDamagedError(
         f"What the backups need cannot be told, so nothing was removed{reason}",
         problem.key if problem is not None else what,
-        fix="Run 'cloudops-ls backup verify'; a damaged backup can be removed by its name",
+        fix="Run 'cloudops-ls backup verify'; what it finds damaged goes with "
+        "'cloudops-ls backup remove --damaged'",
     )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 READ_ATTEMPTS = 4
 """For answers that break off; refusals and throttling are retried by the SDK itself."""
+_READS = frozenset({"get_object", "head_object"})
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 _THROTTLED = frozenset(
     {
@@ -188,11 +189,21 @@ class S3ObjectStore:
         try:
             answer = getattr(self._client(), operation)(Bucket=self._bucket, **arguments)
         except (sdk.ClientError, sdk.BotoCoreError) as error:
+            if operation in _READS and _status(error) == 403 and not self._listed(str(key)):
+                raise ObjectMissingError(str(key)) from None
             raise self._explain(error, key) from None
         date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
         if date:
             self._now = _utc(parsedate_to_datetime(date))
         return answer
+
+    def _listed(self, key: str) -> bool:
+        """Return whether there is an object of this key.
+
+        S3 says 404 only to those who may list the whole bucket; to others, as under our policy,
+        what is missing is as forbidden as what they may not read.
+        """
+        return any(each.key == key for each in self.list(key))
 
     def _explain(self, error: Exception, key: str | None) -> CloudOpsError:
         """Return the error for the operator; the SDK's own texts may quote what must not show."""
@@ -210,7 +221,7 @@ class S3ObjectStore:
                 fix="Check the network and cloudops.backup.endpoint_url, and try again",
             )
         code = str(error.response.get("Error", {}).get("Code", "unknown"))
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        status = _status(error)
         if code == "NoSuchBucket":
             return CloudOpsError(
                 "The backup bucket does not exist",
@@ -236,6 +247,12 @@ class S3ObjectStore:
         if status >= 500:
             return RetryableError(f"S3 failed ({code})", where=where, fix="Try again in a while")
         return CloudOpsError(f"S3 refused ({code})", where=where)
+
+
+def _status(error: Exception) -> int:
+    """Return the HTTP status that an error came with; 0 where there was no answer."""
+    response = error.response if isinstance(error, sdk.ClientError) else {}
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def _utc(moment: datetime) -> datetime:

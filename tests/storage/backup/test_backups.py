@@ -208,6 +208,31 @@ def test_a_folder_of_another_store_is_not_written_to(
         other.backup.restore_from_s3("latest", recovery=RecoveryKey.generate())
 
 
+def test_damaged_backups_go_together_and_never_the_last(
+    service: StorageService, client: Any, bucket: str
+) -> None:
+    names = []
+    for number in range(3):
+        say(service, "thread", f"{number}")
+        names.append(service.backup.backup_to_s3().name)
+    *damaged, whole = names
+    for name in damaged:
+        key = f"ana/manifests/{name}.encrypted.tar.gz"
+        client.put_object(Bucket=bucket, Key=key, Body=b"damaged")
+    with pytest.raises(CloudOpsError, match="backup remove --damaged"):
+        service.backup.prune(1)
+    # The other one that is damaged would stay, and what it needs cannot be told.
+    with pytest.raises(CloudOpsError, match="nothing was removed"):
+        service.backup.remove(damaged[:1])
+    with pytest.raises(CloudOpsError, match="never removed"):
+        service.backup.remove(names)
+    with pytest.raises(CloudOpsError, match="no backup of that name"):
+        service.backup.remove([whole[:10]])
+    assert service.backup.remove(damaged).backups == tuple(damaged)
+    assert service.backup.verify(read_data=True).whole == [whole]
+    service.backup.prune(1)
+
+
 def test_a_bucket_that_is_not_there_is_one_message(
     service: StorageService, client: Any, bucket: str
 ) -> None:
