@@ -33,3 +33,7 @@ class CloudOpsError(Exception):
 
 class RetryableError(CloudOpsError):
     """A failure that may pass by itself: the same request can be made again later."""
+
+
+class NotUnlockedError(CloudOpsError):
+    """What this process was started with does not open the store; another process's may."""

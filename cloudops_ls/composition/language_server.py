@@ -72,9 +72,15 @@ def connect_worker(
     """Make a connection to the worker of ``home``; it connects on the first request."""
     from cloudops_ls.worker.client import WorkerClient
 
+    def opens() -> bool:
+        from cloudops_ls.storage.keys import KeyRing
+
+        return KeyRing(home).opens()
+
     return WorkerClient(
         home,
         version=installed_version("cloudops-ls"),
+        opens=opens,
         on_notification=on_notification,
         on_lost=on_lost,
         on_connected=on_connected,

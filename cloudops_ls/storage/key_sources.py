@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cloudops_ls.errors import CloudOpsError, RetryableError
+from cloudops_ls.errors import CloudOpsError, NotUnlockedError, RetryableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,12 +46,12 @@ def read_key_file(environ: Mapping[str, str]) -> bytes:
 
     Raises
     ------
-    CloudOpsError
+    NotUnlockedError
         The variable is not set, or the file is missing, readable by others, or not 32 bytes long.
     """
     name = environ.get(KEY_FILE_VARIABLE)
     if not name:
-        raise CloudOpsError(
+        raise NotUnlockedError(
             "The store is protected by a key file, and none was given",
             fix=f"Set {KEY_FILE_VARIABLE} to the file the store was created with",
         )
@@ -59,20 +59,20 @@ def read_key_file(environ: Mapping[str, str]) -> bytes:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
-            raise CloudOpsError(
+            raise NotUnlockedError(
                 "The key file must be a plain file that only you can read",
                 where=str(path),
                 fix=f"Run: chmod 600 {path}",
             )
         content = path.read_bytes()
     except OSError as error:
-        raise CloudOpsError(
+        raise NotUnlockedError(
             f"Cannot read the key file: {error.strerror}",
             where=str(path),
             fix=f"To make a new one, run: (umask 077 && openssl rand -out {path} {KEY_BYTES})",
         ) from error
     if len(content) != KEY_BYTES:
-        raise CloudOpsError(
+        raise NotUnlockedError(
             f"The key file must hold exactly {KEY_BYTES} random bytes",
             where=str(path),
             fix="Point to the right file",

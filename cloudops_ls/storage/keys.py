@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
-from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.errors import CloudOpsError, NotUnlockedError
 from cloudops_ls.storage.key_record import KeyKind, ScryptParameters, WrappedKey
 from cloudops_ls.storage.key_sources import (
     KEY_FILE_VARIABLE,
@@ -139,6 +139,14 @@ class KeyRing:
                     return self._create()
         return self.unwrap(WrappedKey.read(path))
 
+    def opens(self) -> bool:
+        """Return whether what the environment has opens an existing key."""
+        try:
+            record = self.record()
+            return record is not None and self.unwrap(record) is not None
+        except CloudOpsError:
+            return False
+
     def kind(self) -> KeyKind | None:
         """Return what opens the key of this home, or None if there is no key yet."""
         record = self.record()
@@ -230,7 +238,7 @@ class KeyRing:
             return DataKey(record.key_id, aes_key_unwrap(wrapping, record.wrapped_bytes()))
         except InvalidUnwrap:
             # Without its context: nothing of the key may travel with an exception.
-            raise CloudOpsError(wrong, where=str(self._home.wrapped_key), fix=fix) from None
+            raise NotUnlockedError(wrong, where=str(self._home.wrapped_key), fix=fix) from None
 
     def _derived(self, passphrase: str, kdf: ScryptParameters) -> bytes:
         begun, self._deriving = self._deriving, None
@@ -240,7 +248,7 @@ class KeyRing:
     def _passphrase(self) -> str:
         passphrase = self._environ.get(PASSPHRASE_VARIABLE)
         if not passphrase:
-            raise CloudOpsError(
+            raise NotUnlockedError(
                 "The store is protected by a passphrase, and none was given",
                 where=str(self._home.wrapped_key),
                 fix=f"Set {PASSPHRASE_VARIABLE}",

@@ -46,6 +46,9 @@ class WorkerClient:
         Whose worker to talk to.
     version
         This program's version; a worker of another version is asked to leave.
+    opens
+        Whether this process could open the store, asked when the worker cannot: one that was
+        started without the passphrase, or with a wrong one, is asked to leave then.
     on_notification
         Called in the event loop with method and parameters of each notification.
     on_lost
@@ -59,12 +62,14 @@ class WorkerClient:
         home: Home,
         *,
         version: str,
+        opens: Callable[[], bool] = lambda: False,
         on_notification: Callable[[str, dict[str, Any]], None] | None = None,
         on_lost: Callable[[], None] | None = None,
         on_connected: Callable[[], None] | None = None,
     ) -> None:
         self._home = home
         self._version = version
+        self._opens = opens
         self._on_notification = on_notification or (lambda _method, _params: None)
         self._on_lost = on_lost or (lambda: None)
         self._on_connected = on_connected or (lambda: None)
@@ -133,11 +138,12 @@ class WorkerClient:
                     continue
                 except TimeoutError:
                     raise _not_in_time() from None
-                if hello.get("version") == self._version:
+                locked_out = hello.get("locked_out") and await asyncio.to_thread(self._opens)
+                if hello.get("version") == self._version and not locked_out:
                     self._protocol = protocol
                     self._on_connected()
                     return protocol
-                logger.info("a worker of another version is running; asking it to leave")
+                logger.info("a worker of another version or without the key is asked to leave")
                 protocol.notify(wire.STOP, {})
                 await asyncio.wait([self._reading] if self._reading else [], timeout=5)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pygls.io_ import run_async
 from pygls.server import JsonRPCServer
 
-from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.errors import CloudOpsError, NotUnlockedError
 from cloudops_ls.logs import logger
 from cloudops_ls.worker import wire
 
@@ -71,6 +71,7 @@ class WorkerProcess:
         self._peers: set[JsonRPCServer] = set()
         self._service: Service | None = None
         self._building = asyncio.Lock()
+        self._locked_out = False
         self._leave = asyncio.Event()
         self._stop = threading.Event()
 
@@ -149,7 +150,11 @@ class WorkerProcess:
                 self._service.abandon()
 
     def _hello(self, _params: dict[str, Any]) -> dict[str, Any]:
-        return {"version": self._version, "pid": os.getpid()}
+        return {
+            "version": self._version,
+            "pid": os.getpid(),
+            "locked_out": self._service is None and self._locked_out,
+        }
 
     def _handler(self, method: str) -> Callable[[dict[str, Any]], Awaitable[Any]]:
         async def handle(params: dict[str, Any]) -> Any:
@@ -169,9 +174,14 @@ class WorkerProcess:
         """Build the service once. A failure, such as a locked keychain, is tried again."""
         async with self._building:
             if self._service is None:
-                self._service = await self._loop.run_in_executor(
-                    self._threads, self._build, self._notify_all
-                )
+                try:
+                    self._service = await self._loop.run_in_executor(
+                        self._threads, self._build, self._notify_all
+                    )
+                except NotUnlockedError:
+                    # Nor will it ever, since an environment stays as it is: clients are told.
+                    self._locked_out = True
+                    raise
             return self._service
 
     def _notify_all(self, method: str, params: dict[str, Any]) -> None:

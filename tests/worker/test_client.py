@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cloudops_ls.composition import connect_worker
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.storage.service import StorageService
 from cloudops_ls.storage.vectors.directory import PREFIX
@@ -131,6 +132,28 @@ async def test_a_worker_of_another_version_makes_room(home: Home) -> None:
     assert new != old
     assert lost == []
     await newer.close()
+
+
+async def test_a_worker_without_the_passphrase_makes_room_for_one_that_has_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("CLOUDOPS_PASSPHRASE", "wrong")
+        others = [connect_worker(home) for _ in range(2)]
+        for client in others:
+            with pytest.raises(CloudOpsError, match="passphrase does not open"):
+                await client.request(wire.HEALTH)
+        (wrong,) = workers_of(home)
+        await others[1].close()
+    # An editor that was started with the wrong one keeps its connection to it.
+    client = connect_worker(home)
+    assert (await client.request(wire.HEALTH))["parts"]
+    (right,) = workers_of(home)
+    assert right != wrong
+    # And is served as well from now on.
+    assert (await others[0].request(wire.HEALTH))["parts"]
+    await client.close()
+    await others[0].close()
 
 
 async def test_a_worker_that_cannot_start_is_said_at_once(home: Home) -> None:
