@@ -22,7 +22,7 @@ from cloudops_ls.storage.audit_chain import (
     Verification,
     links,
 )
-from cloudops_ls.storage.audit_head import FIRST, Head, HeadFile, Link
+from cloudops_ls.storage.audit_head import FIRST, Head, HeadFile, Link, wrong_end
 from cloudops_ls.storage.execution_outputs import output_digest
 from cloudops_ls.storage.locks import FileLock
 from cloudops_ls.storage.records import now
@@ -198,12 +198,17 @@ class AuditLog:
             Entries exported earlier, in order; each must still be there, unchanged. This alone
             notices someone who has the data key and rewrote everything, the head included.
         """
-        with self._holding(), self._database.read() as connection:
+        with self._database.read() as connection:
+            with self._holding():
+                # One view of entries and head. Outputs are read without the lock: they may be
+                # long, and those who run commands wait for it.
+                rows = connection.execute(select(AuditRow).order_by(AuditRow.seq)).all()
+                key = _known_key(connection)
+                head = self._head.read(key) if key is not None else None
             exported = iter(kept)
             wanted = next(exported, None)
             count, tail = 0, FIRST
             broken: Break | None = None
-            rows = connection.execute(select(AuditRow).order_by(AuditRow.seq)).all()
             for entry, found in links(_readable(rows)):
                 count += 1
                 tail = Link(seq=entry.seq, digest=entry.digest)
@@ -230,37 +235,8 @@ class AuditLog:
                 broken = Break(
                     seq=wanted.seq, what=f"entry {wanted.seq}, exported earlier, is missing"
                 )
-            broken = broken or self._wrong_end(connection, tail)
+            broken = broken or wrong_end(head, tail, begun=key is not None)
         return Verification(entries=count, head=tail.digest, broken=broken)
-
-    def _wrong_end(self, connection: Connection, tail: Link) -> Break | None:
-        key = _known_key(connection)
-        head = self._head.read(key) if key is not None else None
-        if head is None:
-            if key is None and tail == FIRST:
-                return None
-            return Break(
-                seq=tail.seq + 1,
-                what="the head record is missing or damaged: whether entries after "
-                f"{tail.seq} were cut off cannot be told",
-            )
-        if head.allows(tail):
-            return None
-        last = head.announced or head.last
-        if last.seq > tail.seq:
-            many = last.seq - tail.seq > 1
-            lost = f"{tail.seq + 1} to {last.seq}" if many else f"{last.seq}"
-            return Break(
-                seq=tail.seq + 1,
-                what=f"the end was cut off: {'entries' if many else 'entry'} {lost} "
-                f"{'are' if many else 'is'} missing",
-            )
-        if last.seq == tail.seq:
-            return Break(
-                seq=tail.seq,
-                what=f"entry {tail.seq}, the last one, is not the one that was written",
-            )
-        return Break(seq=last.seq + 1, what=f"entry {last.seq + 1} was not written by this program")
 
     @contextlib.contextmanager
     def _holding(self) -> Iterator[None]:

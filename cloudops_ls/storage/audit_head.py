@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import PRIVATE_FILE
-from cloudops_ls.storage.audit_chain import GENESIS
+from cloudops_ls.storage.audit_chain import GENESIS, Break
 from cloudops_ls.storage.key_record import sync_directory
 
 if TYPE_CHECKING:
@@ -50,6 +50,43 @@ class Head(BaseModel):
     def allows(self, tail: Link) -> bool:
         """Whether a table that ends with ``tail`` lost nothing and gained nothing."""
         return tail in (self.last, self.announced)
+
+
+def wrong_end(head: Head | None, tail: Link, *, begun: bool) -> Break | None:
+    """Return what is wrong with a table that ends with ``tail``, None where nothing is.
+
+    Parameters
+    ----------
+    head
+        What `HeadFile.read` found.
+    begun
+        Whether there ever was an entry.
+    """
+    if head is None:
+        if not begun and tail == FIRST:
+            return None
+        return Break(
+            seq=tail.seq + 1,
+            what="the head record is missing or damaged: whether entries after "
+            f"{tail.seq} were cut off cannot be told",
+        )
+    if head.allows(tail):
+        return None
+    last = head.announced or head.last
+    if last.seq > tail.seq:
+        many = last.seq - tail.seq > 1
+        lost = f"{tail.seq + 1} to {last.seq}" if many else f"{last.seq}"
+        return Break(
+            seq=tail.seq + 1,
+            what=f"the end was cut off: {'entries' if many else 'entry'} {lost} "
+            f"{'are' if many else 'is'} missing",
+        )
+    if last.seq == tail.seq:
+        return Break(
+            seq=tail.seq,
+            what=f"entry {tail.seq}, the last one, is not the one that was written",
+        )
+    return Break(seq=last.seq + 1, what=f"entry {last.seq + 1} was not written by this program")
 
 
 class _SignedHead(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, insert, select
@@ -10,7 +11,7 @@ from sqlalchemy import func, insert, select
 from cloudops_ls.storage.tables import ExecutionOutputRow, ExecutionRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy import Connection
 
@@ -21,11 +22,73 @@ PIECE = 262_144
 _AT_ONCE = 4
 
 
-def add_output(connection: Connection, execution_id: str, text: str) -> None:
-    """Add to the output; nothing where ``text`` is empty."""
+@dataclass(frozen=True, slots=True)
+class OutputPiece:
+    """One stored piece of an output, as it will be read back; ``seq`` is its place."""
+
+    seq: int
+    text: str
+
+
+class OutputDigest:
+    """SHA-256 of an execution's whole output in UTF-8, kept while pieces are added.
+
+    It is signed in the transaction that closes the execution, for which all other writers wait:
+    hundreds of megabytes must have been read before that.
+    """
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self._seq = 0
+        self._pieces = 0
+
+    def add(self, pieces: Iterable[OutputPiece]) -> None:
+        """Take in pieces that follow those it has."""
+        for piece in pieces:
+            self._sha256.update(piece.text.encode("utf-8", "surrogatepass"))
+            self._seq = piece.seq
+            self._pieces += 1
+
+    def read(self, connection: Connection, execution_id: str) -> None:
+        """Take in all stored pieces that it does not have yet."""
+        following = (
+            select(ExecutionOutputRow.seq, ExecutionOutputRow.text)
+            .where(
+                ExecutionOutputRow.execution_id == execution_id,
+                ExecutionOutputRow.seq > self._seq,
+            )
+            .order_by(ExecutionOutputRow.seq)
+            .execution_options(yield_per=_AT_ONCE)
+        )
+        self.add(OutputPiece(row.seq, row.text) for row in connection.execute(following))
+
+    def covers(self, connection: Connection, execution_id: str) -> bool:
+        """Return whether it has every stored piece; reads none of them."""
+        stored = select(func.count(ExecutionOutputRow.seq), func.max(ExecutionOutputRow.seq)).where(
+            ExecutionOutputRow.execution_id == execution_id
+        )
+        count, last = connection.execute(stored).one()
+        return (count, last or 0) == (self._pieces, self._seq)
+
+    def hexdigest(self) -> str:
+        """Return the digest of what it has."""
+        return self._sha256.hexdigest()
+
+
+def add_output(connection: Connection, execution_id: str, text: str) -> list[OutputPiece]:
+    """Add to the output, nothing where ``text`` is empty; return what was stored."""
+    adding = insert(ExecutionOutputRow).returning(ExecutionOutputRow.seq)
+    keep = ExecutionOutputRow.__table__.c.text.type.dialect_impl(connection.dialect).bind_processor(
+        connection.dialect
+    )
+    added = []
     for start in range(0, len(text), PIECE):
         piece = text[start : start + PIECE]
-        connection.execute(insert(ExecutionOutputRow).values(execution_id=execution_id, text=piece))
+        row = {"execution_id": execution_id, "text": piece}
+        seq = connection.execute(adding, row).scalar_one()
+        # As the database keeps it, which not every one does with every character.
+        added.append(OutputPiece(seq, piece if keep is None else str(keep(piece))))
+    return added
 
 
 def output_of(connection: Connection, execution_id: str) -> str:
@@ -67,9 +130,8 @@ def output_digest(connection: Connection, execution_id: str) -> str | None:
     known = select(ExecutionRow.id).where(ExecutionRow.id == execution_id)
     if connection.execute(known).first() is None:
         return None
-    digest = hashlib.sha256()
-    for piece in _pieces(connection, execution_id):
-        digest.update(piece.encode("utf-8", "surrogatepass"))
+    digest = OutputDigest()
+    digest.read(connection, execution_id)
     return digest.hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, insert, or_, select, update
@@ -10,6 +11,7 @@ from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.storage.audit_chain import AuditEvent
 from cloudops_ls.storage.chat import ensure_conversation
 from cloudops_ls.storage.execution_outputs import (
+    OutputDigest,
     add_output,
     output_digest,
     output_length,
@@ -44,6 +46,9 @@ class ExecutionLog:
     def __init__(self, database: Database, audit: AuditLog) -> None:
         self._database = database
         self._audit = audit
+        self._outputs: dict[str, OutputDigest] = {}
+        """Of executions whose output is being stored by this process."""
+        self._appending = threading.Lock()
 
     def create(self, execution: Execution) -> Execution:
         """Record an approved execution, owned by this process.
@@ -70,7 +75,7 @@ class ExecutionLog:
                     owner_started=owner.started,
                 )
             )
-            add_output(connection, execution.id, execution.output)
+            pieces = add_output(connection, execution.id, execution.output)
             audit.append(
                 AuditEvent.APPROVED,
                 execution_id=execution.id,
@@ -84,6 +89,8 @@ class ExecutionLog:
                     **execution.metadata,
                 },
             )
+        digest = self._outputs[execution.id] = OutputDigest()
+        digest.add(pieces)
         return execution
 
     def update(
@@ -108,6 +115,8 @@ class ExecutionLog:
             It is over, and ``status`` says otherwise. Only ``unknown`` may be corrected, by an
             owner that was thought to be gone.
         """
+        ends = status is not None and status.final
+        output = self._read_output(execution_id) if ends else OutputDigest()
         with self._audit.transaction() as audit:
             connection = audit.connection
             before = _execution(_row(connection, execution_id))
@@ -131,8 +140,13 @@ class ExecutionLog:
                     update(ExecutionRow).where(ExecutionRow.id == execution_id).values(changes)
                 )
             if "status" in changes:
-                _audit_step(audit, execution_id, ExecutionStatus(changes["status"]), exit_status)
-            return _execution(_row(connection, execution_id))
+                _audit_step(
+                    audit, execution_id, ExecutionStatus(changes["status"]), exit_status, output
+                )
+            after = _execution(_row(connection, execution_id))
+        if after.status.final:
+            self._outputs.pop(execution_id, None)
+        return after
 
     def append_output(self, execution_id: str, text: str) -> None:
         """Add a piece of output; it is durable when this returns.
@@ -151,9 +165,13 @@ class ExecutionLog:
                 f"Less than {RESERVE // 2**20} MiB of disk are left, so output is no longer stored",
                 fix="Make room on the disk that holds the store",
             )
-        with self._database.write() as connection:
-            _row(connection, execution_id)
-            add_output(connection, execution_id, text)
+        with self._appending:
+            with self._database.write() as connection:
+                _row(connection, execution_id)
+                pieces = add_output(connection, execution_id, text)
+            digest = self._outputs.get(execution_id)
+            if digest is not None:
+                digest.add(pieces)
 
     def get(self, execution_id: str, *, output: bool = True) -> Execution | None:
         """Return an execution, or None.
@@ -193,6 +211,7 @@ class ExecutionLog:
         ]
         if not orphans:
             return []
+        outputs = {orphan: self._read_output(orphan) for orphan in orphans}
         with self._audit.transaction() as audit:
             connection = audit.connection
             # Asked again within the transaction: another process may have recovered them.
@@ -204,7 +223,7 @@ class ExecutionLog:
             ).scalars()
             recovered = [_execution(_row(connection, found)) for found in changed.all()]
             for execution in recovered:
-                _audit_step(audit, execution.id, execution.status, None)
+                _audit_step(audit, execution.id, execution.status, None, outputs[execution.id])
             return recovered
 
     def list(
@@ -225,6 +244,18 @@ class ExecutionLog:
         with self._database.read() as connection:
             return [_execution(row) for row in connection.execute(query)]
 
+    def _read_output(self, execution_id: str) -> OutputDigest:
+        """Return the digest of the output so far, read outside of any writer's transaction.
+
+        What this process stored it has already; another one's, as after a crash, is read here.
+        """
+        with self._appending:
+            digest = self._outputs.pop(execution_id, None) or OutputDigest()
+        with self._database.read() as connection:
+            if not digest.covers(connection, execution_id):
+                digest.read(connection, execution_id)
+        return digest
+
 
 def _row(connection: Connection, execution_id: str) -> Row[Any]:
     row = connection.execute(
@@ -236,15 +267,23 @@ def _row(connection: Connection, execution_id: str) -> Row[Any]:
 
 
 def _audit_step(
-    audit: AuditTransaction, execution_id: str, status: ExecutionStatus, exit_status: int | None
+    audit: AuditTransaction,
+    execution_id: str,
+    status: ExecutionStatus,
+    exit_status: int | None,
+    output: OutputDigest,
 ) -> None:
     if status is ExecutionStatus.RUNNING:
         audit.append(AuditEvent.STARTED, execution_id=execution_id)
         return
+    # Unless somebody added to it in the last moment.
+    read = output.covers(audit.connection, execution_id)
     details: dict[str, JsonValue] = {
         "status": status.value,
         "exit_status": exit_status,
-        "output_digest": output_digest(audit.connection, execution_id),
+        "output_digest": output.hexdigest()
+        if read
+        else output_digest(audit.connection, execution_id),
     }
     unseen = status is ExecutionStatus.UNKNOWN
     event = AuditEvent.UNSEEN if unseen else AuditEvent.ENDED

@@ -1,21 +1,27 @@
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import event
 
 from cloudops_ls.storage import executions
+from cloudops_ls.storage.execution_outputs import PIECE
 from cloudops_ls.storage.processes import ProcessIdentity
 from cloudops_ls.storage.records import Execution, ExecutionStatus, Message, Role
+from cloudops_ls.storage.service import StorageService
 
-from .samples import PASSPHRASE
+from .samples import PASSPHRASE, ring
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cloudops_ls.home import Home
-    from cloudops_ls.storage.service import StorageService
 
 
 def _execution(**changes) -> Execution:
@@ -62,6 +68,57 @@ def test_a_long_output_is_read_piece_by_piece(service: StorageService) -> None:
     assert first + "".join(pieces) == f"{long}end"
     assert log.output_length(created.id) == len(long) + 3
     assert (list(log.output("absent")), log.output_length("absent")) == ([], 0)
+
+
+@contextlib.contextmanager
+def _statements(service: StorageService) -> Iterator[list[str]]:
+    found: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        found.append(statement)
+
+    engine = service._database._engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield found
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def _signed_output(service: StorageService, execution_id: str) -> str:
+    return str(service.audit.list(execution_id=execution_id)[0].details["output_digest"])
+
+
+def test_no_output_is_read_while_others_wait_to_write(
+    home: Home, service: StorageService, database_url: str | None
+) -> None:
+    """It may be hundreds of megabytes: its digest is there when its execution is closed."""
+    log = service.executions
+    pieces = ["one ⚡\n", "x" * (PIECE + 10), "nul \0 end"]
+    first, second, third = (log.create(_execution(output=pieces[0])).id for _ in range(3))
+    for text in pieces[1:]:
+        log.append_output(first, text)
+        log.append_output(second, text)
+    with _statements(service) as closing:
+        log.update(first, status=ExecutionStatus.SUCCESS)
+    assert not [each for each in closing if "execution_output.text" in each]
+    # Another process has to read it, and does so before it takes the writers' lock.
+    with StorageService.open(home, keys=ring(home), database_url=database_url) as other:
+        with _statements(other) as closing:
+            other.executions.update(second, status=ExecutionStatus.FAILED)
+        reads = [number for number, each in enumerate(closing) if "execution_output.text" in each]
+        locks = [
+            number
+            for number, each in enumerate(closing)
+            if "BEGIN IMMEDIATE" in each or "advisory" in each
+        ]
+        assert reads and max(reads) < min(locks)
+        # Two that add to one output: what either of them stored counts.
+        other.executions.append_output(third, "theirs\n")
+    log.append_output(third, "mine\n")
+    log.update(third, status=ExecutionStatus.SUCCESS)
+    for found in (first, second, third):
+        stored = "".join(log.output(found)).encode()
+        assert _signed_output(service, found) == hashlib.sha256(stored).hexdigest()
+    assert service.audit.verify().intact
 
 
 def test_output_leaves_some_of_the_disk_to_others(
