@@ -10,7 +10,13 @@ import time
 from typing import TYPE_CHECKING
 
 from cloudops_ls.cli.worker_call import ask_worker
-from cloudops_ls.composition import assistant_token, build_assistant, open_policy, open_storage
+from cloudops_ls.composition import (
+    assistant_token,
+    build_assistant,
+    database_url,
+    open_policy,
+    open_storage,
+)
 from cloudops_ls.config import AssistantKind, load_settings
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.storage.health import HealthPart, PartState
@@ -53,7 +59,7 @@ def examine(home: Home, notice: Callable[[str], None]) -> Iterator[HealthPart]:
         ("AWS CLI", lambda: [_aws_cli()]),
         ("assistant", lambda: [_assistant(settings)]),
     )
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     for name, check in checks:
         notice(name)
         try:
@@ -62,9 +68,15 @@ def examine(home: Home, notice: Callable[[str], None]) -> Iterator[HealthPart]:
             found = [_failed(name, error)]
         for part in found:
             # The worker tells of the store too.
-            if part.name not in seen:
-                seen.add(part.name)
-                yield part
+            if part.name in seen:
+                continue
+            if part.state is PartState.FAILED and part.detail in seen.values():
+                same = next(other for other, detail in seen.items() if detail == part.detail)
+                part = part.model_copy(
+                    update={"detail": f"It cannot work for the same reason: {same}.", "fix": None}
+                )
+            seen[part.name] = part.detail
+            yield part
 
 
 def _home(home: Home) -> HealthPart:
@@ -117,7 +129,11 @@ def _policy(home: Home) -> HealthPart:
 
 
 def _store(home: Home) -> list[HealthPart]:
-    with open_storage(home) as storage:
+    try:
+        opened = open_storage(home)
+    except CloudOpsError as error:
+        return _closed_store(home, error)
+    with opened as storage:
         parts = list(storage.health().parts)
         damage = storage.damage()
         if damage is not None:
@@ -130,8 +146,28 @@ def _store(home: Home) -> list[HealthPart]:
                     fix="Restore a backup, or cloudops.db from a copy; check the disk",
                 )
             )
-        parts += [_audit(storage), _estate(storage), _backups(storage)]
+        parts += [_audit(storage), _estate(storage)]
     return parts
+
+
+def _closed_store(home: Home, error: CloudOpsError) -> list[HealthPart]:
+    """Tell whether it is the key or the database why a store does not open."""
+    from cloudops_ls.storage.keys import KeyRing
+
+    if database_url(home) is not None:
+        return [_failed("database", error)]
+    ring = KeyRing(home)
+    try:
+        record = ring.record()
+        if record is None:
+            return [_failed("key", error)]
+        ring.unwrap(record)
+    except CloudOpsError as refused:
+        unread = HealthPart(
+            name="database", state=PartState.FAILED, detail="It cannot be read without its key."
+        )
+        return [_failed("key", refused), unread]
+    return [_ok("key", f"Wrapped by: {record.kind}."), _failed("database", error)]
 
 
 def _audit(storage: StorageService) -> HealthPart:
@@ -165,21 +201,6 @@ def _estate(storage: StorageService) -> HealthPart:
             fix="See cloudops-ls status",
         )
     return _ok("estate", f"{detail}.")
-
-
-def _backups(storage: StorageService) -> HealthPart:
-    state = storage.backup.state
-    problem, done = state.last_problem(), state.last_done()
-    if problem is not None:
-        return HealthPart(
-            name="backups",
-            state=PartState.FAILED,
-            detail=f"The last backup failed: {problem.rstrip('.')}.",
-            fix="Remove the cause; the next one is made by itself",
-        )
-    if done is None:
-        return _ok("backups", "None was made from here.")
-    return _ok("backups", f"The last one was made {done:%Y-%m-%d %H:%M} UTC.")
 
 
 def _memory_directory() -> HealthPart:

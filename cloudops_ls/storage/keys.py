@@ -261,7 +261,8 @@ class KeyRing:
             raise CloudOpsError(
                 "The database is there, but the file with its wrapped key is gone",
                 where=str(self._home.wrapped_key),
-                fix="Put the file back from a copy, or move cloudops.db away to start anew",
+                fix="Put the file back from a copy; or move cloudops.db away, to start anew or to "
+                "restore a backup with the recovery key",
             )
         key = DataKey.random()
         kind = self.offered()

@@ -103,7 +103,7 @@ def settle(home: Home) -> None:
         raise CloudOpsError(
             "The database is gone, but the file with its wrapped key is there",
             where=str(home.database),
-            fix="Put cloudops.db back from a copy or restore a backup, "
-            "or move key.json away to start anew",
+            fix="Put cloudops.db back from a copy; or move key.json away, to start anew or to "
+            "restore a backup with the recovery key",
         )
     log_check.check(home.database)

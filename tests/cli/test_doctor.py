@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cloudops_ls.cli.checks import examine
+from cloudops_ls.storage.health import PartState
+from cloudops_ls.storage.service import StorageService
 from tests.storage.samples import estate
 
 if TYPE_CHECKING:
@@ -12,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cloudops_ls.home import Home
-    from cloudops_ls.storage.service import StorageService
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def test_every_part_is_named_with_its_state(
     parts = _parts(found)
     assert set(parts) >= {
         *("home", "disk", "settings", "policy", "key", "database", "audit log", "estate"),
-        *("backups", "memory directory", "worker", "search", "embeddings"),
+        *("backup", "memory directory", "worker", "search", "embeddings"),
         *("profiles", "AWS CLI", "assistant"),
     }
     assert parts["AWS CLI"]["detail"].startswith("aws-cli/")
@@ -88,8 +90,71 @@ def test_a_key_that_does_not_open_fails_without_hiding_the_rest(
     cloudops: Callable, store: StorageService, profile: None
 ) -> None:
     store.close()
-    found = cloudops("doctor", CLOUDOPS_PASSPHRASE="wrong")
+    found = cloudops("doctor", "--json", CLOUDOPS_PASSPHRASE="wrong")
     assert found.returncode == 2
-    assert "passphrase does not open the data key" in found.stdout
-    assert "aws-cli/" in found.stdout
+    parts = _parts(found)
+    assert "passphrase does not open the data key" in parts["key"]["detail"]
+    assert "key recover" in parts["key"]["fix"]
+    # What follows from it is not a problem of its own.
+    assert parts["database"]["detail"] == "It cannot be read without its key."
+    assert parts["worker"]["detail"] == "It cannot work for the same reason: key."
+    assert "aws-cli/" in parts["AWS CLI"]["detail"]
     assert "Traceback" not in found.stderr
+
+
+def _newer(home: Home) -> None:
+    with StorageService.open(home) as service, service._database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("harm", "part", "what", "fix"),
+    [
+        (lambda home: home.wrapped_key.write_text("{"), "key", "is damaged", "from a copy"),
+        (lambda home: home.wrapped_key.unlink(), "key", "key is gone", "restore a backup"),
+        (lambda home: home.database.unlink(), "database", "database is gone", "restore a backup"),
+        (lambda home: _flip(home.database), "database", "cannot be decrypted", "same copy"),
+        (_newer, "database", "newer version", "Update cloudops-ls"),
+        (
+            lambda home: home.config.write_text(
+                '[database]\nurl = "postgresql://nobody@127.0.0.1:9/none"\n'
+            ),
+            "database",
+            "PostgreSQL cannot be reached",
+            "database.url",
+        ),
+    ],
+    ids=["key damaged", "key gone", "database gone", "database damaged", "newer", "PostgreSQL"],
+)
+def test_a_store_that_does_not_open_says_which_part_of_it(
+    store: StorageService,
+    home: Home,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    harm: Callable[[Home], object],
+    part: str,
+    what: str,
+    fix: str,
+) -> None:
+    monkeypatch.setenv("CLOUDOPS_PASSPHRASE", environment["CLOUDOPS_PASSPHRASE"])
+    store.close()
+    harm(home)
+    parts = {}
+    for each in examine(home, lambda _: None):
+        parts[each.name] = each
+        if each.name == "database":
+            # The rest is the same as ever.
+            break
+        if part == each.name == "key":
+            break
+    assert parts[part].state is PartState.FAILED
+    assert what in parts[part].detail
+    assert fix in str(parts[part].fix)
+    if part == "database" and "url" not in fix:
+        assert parts["key"].state is PartState.OK
