@@ -52,8 +52,8 @@ screenshots: env
 
 # kill -9 and power cuts at 200 random points, damage, full and read-only disks: one table.
 faults: env
-	CLOUDOPS_FAULT_POINTS=200 $(BIN)/python -m pytest -q -p tests.faults.table tests/faults \
-		tests/storage/backup/test_s3.py
+	CLOUDOPS_FAULT_POINTS=200 $(BIN)/python -m pytest -q -n 2 --dist worksteal \
+		-p tests.faults.table tests/faults tests/storage/backup/test_s3.py
 
 # Ten thousand resources over three accounts and four regions, on good days and on bad ones.
 exact: env

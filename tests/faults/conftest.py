@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.storage.backup.cloud import make_bucket, s3, serving
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .harness import Tally
 
@@ -19,3 +21,16 @@ def record(record_property: Callable[[str, object], None]) -> Callable[[Tally], 
         assert not tally.red, str(tally)
 
     return note
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """S3 with one bucket for all; every test has folders of its own in it."""
+    with serving() as address:
+        make_bucket(s3(address))
+        yield address
+
+
+@pytest.fixture(scope="session")
+def client(endpoint: str) -> Any:
+    return s3(endpoint)

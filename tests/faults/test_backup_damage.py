@@ -13,7 +13,7 @@ from cloudops_ls.storage.backup.layout import Layout
 from cloudops_ls.storage.backup.records import BackupPlan
 from cloudops_ls.storage.backup.restoring import RestoreMode
 from cloudops_ls.storage.backup.s3 import S3ObjectStore
-from tests.storage.backup.cloud import BUCKET, make_bucket, s3, serving
+from tests.storage.backup.cloud import BUCKET
 from tests.storage.backup.contents import fill, say
 
 from .backup_cloud import RECOVERY, digest_of_backup, live_digest, open_store
@@ -43,28 +43,25 @@ class Scene(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(client: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A store with two backups, and another store with one."""
-    with serving() as endpoint:
-        client = s3(endpoint)
-        make_bucket(client)
 
-        def plan(user: str) -> BackupPlan:
-            return BackupPlan(S3ObjectStore(lambda: client, BUCKET), Layout("", user))
+    def plan(user: str) -> BackupPlan:
+        return BackupPlan(S3ObjectStore(lambda: client, BUCKET), Layout("", user))
 
-        homes = [Home(tmp_path_factory.mktemp("home") / "home") for _ in range(2)]
-        with (
-            open_store(homes[0], plan("ana")) as service,
-            open_store(homes[1], plan("bob")) as other,
-        ):
-            records = {}
-            for prefix in ("a", "b"):
-                fill(service, 30, prefix)
-                records[service.backup.backup_to_s3().name] = live_digest(service)
-            fill(other, 30)
-            other.backup.backup_to_s3()
-            objects, foreign = _read(client, "ana"), _read(client, "bob")
-            yield Scene(client, plan("ana"), service, records, objects, foreign)
+    homes = [Home(tmp_path_factory.mktemp("home") / "home") for _ in range(2)]
+    with (
+        open_store(homes[0], plan("ana")) as service,
+        open_store(homes[1], plan("bob")) as other,
+    ):
+        records = {}
+        for prefix in ("a", "b"):
+            fill(service, 30, prefix)
+            records[service.backup.backup_to_s3().name] = live_digest(service)
+        fill(other, 30)
+        other.backup.backup_to_s3()
+        objects, foreign = _read(client, "ana"), _read(client, "bob")
+        yield Scene(client, plan("ana"), service, records, objects, foreign)
 
 
 def _read(client: Any, user: str) -> dict[str, bytes]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.storage.backup.cloud import make_bucket, serving
-
-from .backup_cloud import ENDPOINT, client
+from .backup_cloud import ENDPOINT
 from .backup_workloads import MakingWorkload, PruningWorkload, RestoringWorkload
 from .harness import POINTS, Tally, campaign, points
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from .workload import Workload
@@ -22,13 +19,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(3600)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def endpoint() -> Iterator[str]:
-    with serving() as address:
-        os.environ[ENDPOINT] = address
-        make_bucket(client(address))
-        yield address
-        del os.environ[ENDPOINT]
+@pytest.fixture(autouse=True)
+def told(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes that are killed know where S3 is."""
+    monkeypatch.setenv(ENDPOINT, endpoint)
 
 
 @pytest.mark.parametrize(
