@@ -133,21 +133,17 @@ def export_recovery(
     It is an age identity, shown once and kept nowhere: print it, or put it into a password
     manager.
     """
-    from cloudops_ls.storage import key_changes
-    from cloudops_ls.storage.keys import KeyRing
-    from cloudops_ls.storage.recovery_key import RecoveryKey
-
     home = Home.locate()
     if output is not None and output.exists():
         raise CloudOpsError("The file exists already", where=str(output), fix="Name another one")
     with open_storage(home) as storage:
-        if database_url(home) is None:
-            made = key_changes.export_recovery(home, KeyRing(home), replace=replace)
-        elif storage.backup.state.recipient() is not None and not replace:
-            raise key_changes.exported_already(database_url(home) or "")
-        else:
-            made = RecoveryKey.generate()
-        storage.backup.state.keep_recipient(made.recipient)
+        made = storage.export_recovery_key(replace=replace)
+    if replace:
+        typer.echo(
+            "Backups that are there open with the earlier key until the next one is made: "
+            "run 'cloudops-ls backup now', and keep both keys until then.",
+            err=True,
+        )
     text = f"# cloudops-ls recovery key of {made.recipient.text}\n{made.reveal()}\n"
     if output is None:
         typer.echo(text, nl=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from cloudops_ls.home import user_name
+
 if TYPE_CHECKING:
     from cloudops_ls.aws.sessions import SessionFactory
     from cloudops_ls.home import Home
@@ -19,7 +21,6 @@ def backup_plan(home: Home, sessions: SessionFactory) -> BackupPlan | None:
     CloudOpsError
         A setting of backups is wrong. Ignoring it could mean another place, or none.
     """
-    import getpass
     from datetime import timedelta
 
     from cloudops_ls.aws.buckets import bucket_client
@@ -60,7 +61,7 @@ def backup_plan(home: Home, sessions: SessionFactory) -> BackupPlan | None:
             chosen.bucket,
             options,
         ),
-        layout=Layout(chosen.prefix, chosen.user_id or getpass.getuser()),
+        layout=Layout(chosen.prefix, chosen.user_id or user_name()),
         enabled=chosen.enabled,
         interval=timedelta(hours=chosen.interval_hours),
         keep_days=chosen.retention_days,

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from cloudops_ls.errors import CloudOpsError
+from cloudops_ls.home import Home
 from cloudops_ls.storage import opening
 from cloudops_ls.storage.audit import AuditLog
 from cloudops_ls.storage.chat import ChatStorage
@@ -13,6 +14,7 @@ from cloudops_ls.storage.database import Database
 from cloudops_ls.storage.estate import EstateStorage
 from cloudops_ls.storage.executions import ExecutionLog
 from cloudops_ls.storage.health import HealthPart, PartState, StorageHealth
+from cloudops_ls.storage.key_sources import PASSPHRASE_VARIABLE
 from cloudops_ls.storage.keys import KeyRing
 from cloudops_ls.storage.notices import Notices
 from cloudops_ls.storage.preferences import PreferenceStorage
@@ -22,18 +24,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from cloudops_ls.home import Home
     from cloudops_ls.storage.backup.records import BackupPlan
     from cloudops_ls.storage.backups import Backups
+    from cloudops_ls.storage.configuration import StorageServiceConfig
     from cloudops_ls.storage.indexing.search_index import SearchIndex
     from cloudops_ls.storage.indexing.settings import VectorSettings
     from cloudops_ls.storage.locks import Lock
+    from cloudops_ls.storage.recovery_key import RecoveryKey
 
 
 class StorageService:
     """Everything stored in one home; sync and safe to use from several threads.
 
-    Made by `open`. Several processes may have the same home open.
+    Made by `init` or `open`. Several processes may have the same home open.
 
     Attributes
     ----------
@@ -77,6 +80,17 @@ class StorageService:
         self._backup = backup
         self.notices = Notices(database)
         self.preferences = PreferenceStorage(database)
+
+    @classmethod
+    def init(cls, config: StorageServiceConfig) -> Self:
+        """Open a store from one value, as a program that is no editor does; see `open`."""
+        home = Home(config.local_path)
+        keys = None
+        if config.encryption_key is not None:
+            keys = KeyRing(home, environ={PASSPHRASE_VARIABLE: config.encryption_key})
+        plan = None if config.s3_backup is None else config.s3_backup.plan()
+        backup = None if plan is None else lambda: plan
+        return cls.open(home, vectors=config.vectors(), keys=keys, backup=backup)
 
     @classmethod
     def open(
@@ -142,6 +156,34 @@ class StorageService:
 
         plan = self._backup or (lambda: None)
         return Backups(self._database, self.audit, self.sync, self._home, plan)
+
+    def export_recovery_key(self, *, replace: bool = False) -> RecoveryKey:
+        """Make the key that opens the store and its backups when all else is lost.
+
+        It is returned once and kept nowhere; its public half is. Backups need one.
+
+        Parameters
+        ----------
+        replace
+            Make another one. The earlier one opens backups until the next is made.
+
+        Raises
+        ------
+        CloudOpsError
+            There is one already, or the store's key cannot be opened; nothing changed.
+        """
+        from cloudops_ls.storage import key_changes
+        from cloudops_ls.storage.recovery_key import RecoveryKey
+
+        state = self.backup.state
+        if self._keys is not None:
+            made = key_changes.export_recovery(self._home, self._keys, replace=replace)
+        elif state.recipient() is not None and not replace:
+            raise key_changes.exported_already(self._database.kind)
+        else:
+            made = RecoveryKey.generate()
+        state.keep_recipient(made.recipient)
+        return made
 
     def health(self) -> StorageHealth:
         """Return how every part is; never raises."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,13 +14,6 @@ from cloudops_ls.storage.backup.errors import BackupDamagedError
 from cloudops_ls.storage.backup.layout import Layout, ObjectKind
 from cloudops_ls.storage.backup.streams import cut
 from cloudops_ls.storage.recovery_key import AgeKey, RecoveryKey
-
-from .contents import fill, say
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cloudops_ls.storage.service import StorageService
 
 KEY = BackupKey.generate()
 NAMES = st.text("abcdefgh0123456789.-", min_size=1, max_size=40)
@@ -115,32 +105,3 @@ def test_keys_do_not_show_themselves() -> None:
     assert KEY.age.reveal() not in repr(KEY)
     again = BackupKey.parse(KEY.reveal(), where="here")
     assert (again.id, again.age.reveal()) == (KEY.id, KEY.age.reveal())
-
-
-@pytest.mark.skipif(shutil.which("age") is None, reason="no age to test with: it is not installed")
-def test_the_age_tool_and_tar_get_the_rows_without_this_program(
-    service: StorageService, client: Any, bucket: str, recovery: RecoveryKey, tmp_path: Path
-) -> None:
-    fill(service)
-    said = say(service, "thread", "what I said: é 🐘")
-    name = service.backup.backup_to_s3().name
-    for each in client.list_objects_v2(Bucket=bucket)["Contents"]:
-        path = tmp_path / each["Key"]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(client.get_object(Bucket=bucket, Key=each["Key"])["Body"].read())
-    (tmp_path / "recovery.txt").write_text(recovery.reveal())
-    script = f"""
-    set -eu
-    age --decrypt -i recovery.txt ana/keys/*.age > backup.key
-    for each in ana/content/*/*; do age --decrypt -i backup.key "$each" | tar -xz; done
-    age --decrypt -i backup.key ana/chat_history/{name}.encrypted.tar.gz | tar -xzO document.json
-    """
-    done = subprocess.run(
-        ["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
-    )
-    part = json.loads(done.stdout)
-    (stream,) = [each for each in part["streams"] if each["table"] == "messages"]
-    table = "".join((tmp_path / f"{chunk}.ndjson").read_text() for chunk in stream["chunks"])
-    rows = [json.loads(line) for line in table.split("\n") if line]
-    assert len(rows) == stream["rows"] == 13
-    assert said.content in [row["content"] for row in rows]
