@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cloudops_ls.assistant import reading
@@ -39,6 +40,7 @@ _DESCRIBE: Final = "describe"
 _MOST_CARDS: Final = 10
 _MOST_AT_ONCE: Final = 20
 _ALL: Final = re.compile(r"\b(?:all|every|each)\b", re.IGNORECASE)
+_CHOSEN_BY_TAG: Final = re.compile(r"\b(?:tagged|labell?ed|where|whose)\b", re.IGNORECASE)
 _TAG_TEXT: Final = re.compile(r"[\w.:/+@ -]*").fullmatch
 """Tag values that the CLI's shorthand passes on as they are."""
 _MOST_CANDIDATES: Final = 5
@@ -116,33 +118,62 @@ class ActionPlanner:
     def many(
         self, prompt: str, verbs: Sequence[VerbUse], request: AssistantRequest
     ) -> Reply | None:
-        """Plan an action for all resources that a sentence describes; never a deletion."""
+        """Plan an action for all resources that a sentence describes; never a deletion.
+
+        Nothing is planned where a word of the sentence was not understood: it may have been the
+        one that was to spare the rest.
+        """
         if self._answers is None or not _ALL.search(prompt) or len(verbs) > 1:
             return None
         wanted = reading.read(prompt, self._catalog, self._estate)
-        if not wanted.kinds:
+        verb = verbs[0]
+        told = any(
+            action.inputs
+            for name in wanted.kinds
+            if (action := self._catalog[name].actions.get(verb.action_for(name))) is not None
+        )
+        if told:
+            # Its tags say what to write, not on which resources.
+            wanted = replace(wanted, tags=())
+        described = self._answers.described(prompt, wanted, ordered=told)
+        if not wanted.kinds or described is None or not described.arns:
             return None
-        found, total = self._answers.matching(wanted, _MOST_AT_ONCE)
-        able = [resource for resource in found if self._can(resource, verbs[0])]
+        found, total = self._answers.matching(wanted, _MOST_AT_ONCE, described.arns)
+        able = [resource for resource in found if self._can(resource, verb)]
         if not able:
             return None
-        actions = [self._action(one, verbs[0]) for one in able]
-        if any(action.access is Access.DESTRUCTIVE for action in actions):
-            table = resources_table(found, self._catalog)
+        table = resources_table(found, self._catalog)
+        if any(self._action(one, verb).access is Access.DESTRUCTIVE for one in able):
             return InformationReply(
                 text=f"I plan deletions only of resources that are named one by one. These are "
                 f"{total} that you may mean:\n\n{table}"
             )
+        if described.unknown or not described.whole:
+            words = joined([code_span(word) for word in described.unknown])
+            why = f"I do not understand {words}" if words else "Nothing fits all of what you wrote"
+            return InformationReply(
+                text=f"{why}, so I plan nothing for the {total} that fit the rest. Say it in "
+                f"other words, or name what you mean.\n\n{table}"
+            )
+        if told and _CHOSEN_BY_TAG.search(prompt):
+            return InformationReply(
+                text=f"I cannot tell which tags choose the resources and which are to be written, "
+                f"so I plan nothing for these {total}. Describe them without tags.\n\n{table}"
+            )
         if total > len(found):
             return InformationReply(
-                text=f"These are {total} resources, more than {_MOST_AT_ONCE}: narrow it by a "
-                f"state, region, account or tag.\n\n{resources_table(found, self._catalog)}"
+                text=f"These are {total:,} resources, and I plan for {_MOST_AT_ONCE} at most at "
+                f"once: narrow it by a state, region, account or tag.\n\n{table}"
             )
-        if is_question(prompt, verbs[0].start) or any(action.inputs for action in actions):
+        if is_question(prompt, verb.start):
             return None
         plan = Plan(self._catalog, request.user_context)
         for resource in able:
-            plan.add(Planned(resource, verbs[0].action_for(resource.resource_type)))
+            planned, missing = self._planned(resource, verb, prompt)
+            if missing:
+                return ClarificationReply(question=missing)
+            for step in planned:
+                plan.add(step)
         return plan.reply()
 
     def which(self, verbs: Sequence[VerbUse], request: AssistantRequest) -> Reply:

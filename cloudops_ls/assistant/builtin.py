@@ -7,16 +7,16 @@ a type or action that is added there is understood here.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from cloudops_ls.assistant import reading
 from cloudops_ls.assistant.acting import ActionPlanner
 from cloudops_ls.assistant.base import FinalReply
-from cloudops_ls.assistant.describe import card, joined, sentence
+from cloudops_ls.assistant.describe import card, joined
 from cloudops_ls.assistant.estate_answers import EstateAnswers
 from cloudops_ls.assistant.followup import open_question
+from cloudops_ls.assistant.helping import help_reply
 from cloudops_ls.assistant.imperative import is_question
 from cloudops_ls.assistant.protocol import (
     ClarificationReply,
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
         ChatTurn,
         IdentifiedResource,
         Reply,
-        ResourceRecord,
     )
     from cloudops_ls.estate.catalog.loader import Catalog
 
@@ -45,7 +44,8 @@ _NAMED: Final = frozenset({HowFound.EXACT, HowFound.AMBIGUOUS, HowFound.CHOICE, 
 """What the operator said; everything else is how it was understood, and is asked about."""
 _DESCRIBE: Final = "describe"
 _MOST_CARDS: Final = 10
-_MOST_TITLES: Final = 4
+_MOST_WORDS: Final = 5
+"""Words that are told not to be understood."""
 _MOST_CANDIDATES: Final = 5
 """Search hits offered as choices: beyond the first few they are rarely what was meant."""
 
@@ -108,10 +108,11 @@ class BuiltinAssistant:
             if question and question.choices and not uses:
                 return _not_understood(question)
             if not verbs:
-                return self._help(request)
+                close = [one.resource for one in request.identified_resources[:_MOST_CANDIDATES]]
+                return help_reply(request.prompt, self._catalog, self._actions.title, close)
             return self._actions.many(prompt, verbs, request) or self._actions.which(verbs, request)
         if not verbs:
-            return InformationReply(text=self._cards([one.resource for one in named]))
+            return InformationReply(text=self._cards(request.prompt, named))
         return self._actions.act(prompt, verbs, named, request)
 
     def _looked_up(
@@ -137,6 +138,11 @@ class BuiltinAssistant:
             return None
         own = {resource.resource_type for resource in resources}
         others = [kind for kind in wanted.kinds if kind not in own]
+        related = [
+            one.resource for one in request.identified_resources if one.how is HowFound.RELATION
+        ]
+        if resources and related:
+            return self._answers.related(resources, related, request.resources_omitted)
         if resources and reading.asks_for_connections(text):
             return self._answers.connections(resources, others)
         if resources and others and not own.intersection(wanted.kinds):
@@ -145,7 +151,7 @@ class BuiltinAssistant:
         narrowed = wanted.states or wanted.regions or wanted.tags or wanted.constraints
         if not resources and wanted.kinds and (asked or narrowed or wanted.not_states):
             return self._answers.listing(wanted, text)
-        if not resources and wanted.tags and asked:
+        if not resources and asked and self._answers.is_listing(wanted, text):
             return self._answers.listing(wanted, text)
         return None
 
@@ -170,35 +176,26 @@ class BuiltinAssistant:
                     return turn.content, verbs
         return "", []
 
-    def _cards(self, resources: Sequence[ResourceRecord]) -> str:
+    def _cards(self, prompt: str, named: Sequence[IdentifiedResource]) -> str:
+        """Return the cards of resources, and which words about them were not understood."""
+        resources = [one.resource for one in named]
         shown = [card(resource, self._catalog) for resource in resources[:_MOST_CARDS]]
         if len(resources) > _MOST_CARDS:
             shown.append(f"… and {len(resources) - _MOST_CARDS} more.")
-        return "\n\n".join(shown)
-
-    def _help(self, request: AssistantRequest) -> Reply:
-        abilities: dict[str, list[str]] = defaultdict(list)
-        for kind in self._catalog:
-            for action in kind.actions:
-                abilities[action].append(kind.title)
-        lines = []
-        for action, titles in abilities.items():
-            first = sorted(titles)[:_MOST_TITLES]
-            if len(titles) == len(self._catalog):
-                first = [f"each of the {len(titles)} types of resource I know"]
-            elif len(titles) > len(first):
-                first.append(f"{len(titles) - len(first)} more types")
-            what = joined(first)
-            lines.append(f"- **{self._actions.title(action)}**: {what}")
-        text = (
-            "I am the built-in planner, no language model: I understand a verb and the resources "
-            "it is about, named by name, id or ARN. I can propose to\n\n" + "\n".join(lines)
-        )
-        close = [one.resource for one in request.identified_resources[:_MOST_CANDIDATES]]
-        if close:
-            found = "\n".join(f"- {sentence(resource, self._catalog)}" for resource in close)
-            text += f"\n\nWhat you wrote may be about:\n\n{found}"
-        return InformationReply(text=text)
+        cards = "\n\n".join(shown)
+        text = blanked(prompt, _mentions(named))
+        described = self._estate.described(text) if self._estate is not None else None
+        told = cards.casefold()
+        unknown = [
+            word
+            for word in (described.unknown if described is not None else ())
+            if word.removesuffix("s") not in told
+        ]
+        if not unknown:
+            return cards
+        words = joined([code_span(word) for word in unknown[:_MOST_WORDS]])
+        what = "it" if len(resources) == 1 else "them"
+        return f"I cannot say anything about {words}. This is what I know of {what}:\n\n{cards}"
 
 
 def _nothing_wanted(uses: Sequence[VerbUse], named: Sequence[IdentifiedResource]) -> Reply:

@@ -48,6 +48,9 @@ def card(resource: ResourceRecord, catalog: Catalog) -> str:
     lines.append(f"- ARN: {_code(resource.arn)}")
     fields = [f"{key.replace('_', ' ')}: {value}" for key, value in _shown(resource.metadata)]
     lines += [f"- {field}" for field in fields[:_MOST_FIELDS]]
+    facts = [f"{name.replace('_', ' ')}: {value}" for name, value in _shown(resource.constraints)]
+    if facts:
+        lines.append(f"- {', '.join(facts[:_MOST_FIELDS])}")
     if resource.tags:
         tags = [_code(f"{key}={value}") for key, value in sorted(resource.tags.items())]
         lines.append(f"- tags: {', '.join(tags[:_MOST_FIELDS])}")

@@ -9,11 +9,13 @@ from cloudops_ls.assistant.request import enrich
 from cloudops_ls.estate import relations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
     from cloudops_ls.assistant.protocol import ResourceRecord
     from cloudops_ls.estate.catalog.loader import Catalog
+    from cloudops_ls.estate.identify.identifier import Identifier
+    from cloudops_ls.estate.identify.model import Description
     from cloudops_ls.estate.search.finder import Finder
     from cloudops_ls.estate.search.query import SearchQuery
     from cloudops_ls.storage.estate import EstateStorage
@@ -56,11 +58,14 @@ class EstateSources(NamedTuple):
         Returns the present search by names and filters.
     accounts
         Returns the accounts known now.
+    identifier
+        Returns what reads descriptions, None before there is one.
     """
 
     estate: EstateStorage
     finder: Callable[[], Finder]
     accounts: Callable[[], Sequence[AccountRecord]]
+    identifier: Callable[[], Identifier | None]
 
 
 class KnownEstate(Protocol):
@@ -82,10 +87,24 @@ class KnownEstate(Protocol):
         """Return the accounts that are known."""
         ...
 
+    def described(self, text: str) -> Description | None:
+        """Return all that a text without names describes; None where nothing can read it yet."""
+        ...
+
     def listing(
-        self, query: SearchQuery, limit: int, constraints: Sequence[tuple[str, bool]] = ()
+        self,
+        query: SearchQuery,
+        limit: int,
+        constraints: Sequence[tuple[str, bool]] = (),
+        among: Collection[str] | None = None,
     ) -> Listing:
-        """Return what passes a query's filters and has, or has not, these constraints."""
+        """Return what passes a query's filters and has, or has not, these constraints.
+
+        Parameters
+        ----------
+        among
+            ARNs outside which nothing counts; None for no such limit.
+        """
         ...
 
     def dependents(self, arn: str) -> Sequence[Connection]:
@@ -113,7 +132,7 @@ class StoredEstate:
     """The estate of a store, with the names in memory that completion uses. Thread-safe."""
 
     def __init__(self, sources: EstateSources, catalog: Catalog) -> None:
-        self._estate, self._finder, self._accounts = sources
+        self._estate, self._finder, self._accounts, self._identifier = sources
         self._catalog = catalog
 
     def states(self) -> frozenset[str]:
@@ -134,22 +153,39 @@ class StoredEstate:
         """Return the accounts that are known."""
         return self._accounts()
 
+    def described(self, text: str) -> Description | None:
+        """Return all that a text without names describes; None where nothing can read it yet."""
+        identifier = self._identifier()
+        return identifier.describe(text) if identifier is not None else None
+
     def listing(
-        self, query: SearchQuery, limit: int, constraints: Sequence[tuple[str, bool]] = ()
+        self,
+        query: SearchQuery,
+        limit: int,
+        constraints: Sequence[tuple[str, bool]] = (),
+        among: Collection[str] | None = None,
     ) -> Listing:
         """Return what passes a query's filters and has, or has not, these constraints."""
         finder = self._finder()
-        total = finder.select(query.filters).count
-        found = finder.find(query, _MOST_LOOKED_AT if constraints else limit)
-        arns = [hit.entry.arn for hit in found.hits]
+        passing = finder.select(query.filters)
+        if among is None:
+            hits = finder.find(query, _MOST_LOOKED_AT if constraints else limit).hits
+            total, arns = passing.count, [hit.entry.arn for hit in hits]
+        else:
+            names = finder.index.names
+            numbers = [n for arn in among if (n := finder.index.number_of(arn)) is not None]
+            fitting = sorted(
+                (n for n in numbers if passing.mask[n]), key=lambda n: names[n].lower()
+            )
+            total, arns = len(fitting), [finder.index.arns[n] for n in fitting[:_MOST_LOOKED_AT]]
         if not constraints:
-            return Listing(self._records(arns), total)
-        passing = [
+            return Listing(self._records(arns[:limit]), total)
+        having = [
             resource
             for resource in self._estate.load(arns)
             if all(bool(resource.constraints.get(name)) is want for name, want in constraints)
         ]
-        return Listing(tuple(map(self._record, passing[:limit])), len(passing))
+        return Listing(tuple(map(self._record, having[:limit])), len(having))
 
     def dependents(self, arn: str) -> Sequence[Connection]:
         """Return what names a resource in its relations."""

@@ -59,6 +59,7 @@ _NUMBERS: Final = {
 }
 _CHANGED: Final = re.compile(
     r"\b(?:what(?:['’]s| is| has| have)?(?: been)? (?:changed?|new|happened|different|going on)"
+    r"|\b(?:any|some)thing (?:new|changed?|different|happen)|any news"
     r"|(?:which|what)\b.*\b(?:changed|appeared|disappeared|vanished|were (?:created|added|deleted"
     r"|removed)|was (?:created|added|deleted|removed))"
     r"|(?:any|all|the|recent|latest|show|list)\b.*\bchanges\b|changes (?:since|in|of|to)\b"
@@ -78,7 +79,8 @@ _UNITS: Final = {
     "month": timedelta(days=30),
 }
 _DEPENDENTS: Final = re.compile(
-    r"\b(?:depend(?:s|ing|ents?|encies)?|rel(?:y|ies) on|impact(?:ed)?|affected|blast radius)\b"
+    r"\b(?:depend(?:s|ing|ents?|encies)?|rel(?:y|ies) on|impact(?:ed)?|affected|blast radius"
+    r"|break(?:s|ing)?)\b"
     r"|\b(?:what|who|which)\b.*\b(?:uses?|using|refers? to|needs?|belongs? to|connected|attached"
     r"|related|behind|is in|are in|lives? in|is inside)\b|\bconnections? of\b|\brelated to\b",
     re.IGNORECASE | re.DOTALL,
@@ -89,7 +91,18 @@ _LISTED: Final = re.compile(
     re.IGNORECASE,
 )
 _COUNTED: Final = re.compile(r"\bhow many\b|\bcount\b|\bnumber of\b", re.IGNORECASE)
+_ACCOUNT_WORDS: Final = frozenset({"account", "accounts", "profile"})
+_IN: Final = frozenset({"in", "of", "on"})
 _NOT: Final = frozenset({"not", "non", "no", "without", "isn't", "aren't", "never", "un"})
+
+
+_ANYTHING: Final = re.compile(
+    r"\b(?:everything|anything|things?|resources?|what(?:['’]s| is| are))\b", re.IGNORECASE
+)
+_THERE: Final = re.compile(
+    r"\b(?:list|show|find|count|how many|are there|is there|do we have|have we|give me|see)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +115,8 @@ class Reading:
         Names of the types it speaks of, in their order.
     states, regions, accounts
         What it restricts to.
+    environments
+        Accounts by names that may as well be words of tags and of names: "in production".
     not_states
         States that are excluded.
     tags
@@ -115,6 +130,7 @@ class Reading:
     not_states: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
     constraints: tuple[tuple[str, bool], ...] = ()
 
@@ -146,10 +162,39 @@ def read(text: str, catalog: Catalog, estate: KnownEstate | None) -> Reading:
         states=states,
         not_states=not_states,
         regions=_regions(plain, words, estate),
-        accounts=_accounts(plain, words, estate),
+        accounts=_accounts(plain, words, estate, _ACCOUNT_WORDS),
+        environments=_accounts("", words, estate, _IN),
         tags=tags,
         constraints=_constraints(words, kinds),
     )
+
+
+def description_in(text: str, wanted: Reading, *, ordered: bool = False) -> str:
+    """Return the rest of a sentence, without what a reading restricts to in its own way.
+
+    Blanked are tags, states that are excluded and constraints; in an order also the number.
+
+    Parameters
+    ----------
+    ordered
+        The sentence orders something: its tags and its number say what, not of which resources.
+    """
+    rest = _TAG.sub(_blank, text)
+    if ordered:
+        rest = _COUNT.sub(_blank, rest)
+    not_ = "|".join(map(re.escape, sorted(_NOT)))
+    for state in wanted.not_states:
+        rest = re.sub(rf"\b(?:{not_})[\s-]+{re.escape(state)}\b", _blank, rest, flags=re.IGNORECASE)
+    for name, _ in wanted.constraints:
+        phrase = name.replace("_", "[ -]")
+        rest = re.sub(
+            rf"\b(?:(?:{not_})\s+)?(?:un|non-)?{phrase}\b", _blank, rest, flags=re.IGNORECASE
+        )
+    return rest
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
 
 
 def tag_pairs(text: str) -> tuple[tuple[str, str], ...]:
@@ -202,6 +247,16 @@ def asks_for_list(text: str) -> bool:
     return _LISTED.search(text) is not None
 
 
+def asks_for_anything(text: str) -> bool:
+    """Tell whether a sentence may ask for resources of whatever type."""
+    return _ANYTHING.search(text) is not None or _THERE.search(text) is not None
+
+
+def asks_for_everything(text: str) -> bool:
+    """Tell whether a sentence orders a list of resources of whatever type."""
+    return _ANYTHING.search(text) is not None and _THERE.search(text) is not None
+
+
 def asks_for_count(text: str) -> bool:
     """Tell whether a sentence asks how many there are."""
     return _COUNTED.search(text) is not None
@@ -232,7 +287,8 @@ def _kinds(words: list[str], catalog: Catalog) -> list[ResourceType]:
     while index < len(words):
         for length in range(min(_PHRASE, len(words) - index), 0, -1):
             phrase = " ".join(words[index : index + length])
-            kinds = catalog.called(phrase)
+            # A "resource" is one of any type.
+            kinds = tuple(kind for kind in catalog.called(phrase) if not kind.generic)
             if kinds:
                 found |= {kind.name: kind for kind in kinds}
                 index += length
@@ -264,21 +320,23 @@ def _regions(text: str, words: list[str], estate: KnownEstate | None) -> tuple[s
     return tuple(found)
 
 
-def _accounts(text: str, words: list[str], estate: KnownEstate | None) -> tuple[str, ...]:
+def _accounts(
+    text: str, words: list[str], estate: KnownEstate | None, beside: frozenset[str]
+) -> tuple[str, ...]:
+    """Return the accounts whose id stands in a text, or whose name stands ``beside`` a word."""
     found = dict.fromkeys(_ACCOUNT.findall(text))
-    phrases = set(words)
     for account in estate.accounts() if estate is not None else ():
         names = {name.casefold() for name in (account.alias or "", *account.profiles) if name}
-        # A word such as "production" says a lot besides: it counts where the account is meant.
-        if any(name in phrases and _is_account(name, words) for name in names):
+        if any(name in words and _is_account(name, words, beside) for name in names):
             found[account.account_id] = None
     return tuple(found)
 
 
-def _is_account(name: str, words: list[str]) -> bool:
+def _is_account(name: str, words: list[str], beside: frozenset[str]) -> bool:
+    # A word such as "production" says a lot besides: it counts where an account is meant.
     place = words.index(name)
     around = {*words[max(place - 3, 0) : place], *words[place + 1 : place + 2]}
-    return "-" in name or not around.isdisjoint({"account", "profile", "in"})
+    return "-" in name or not around.isdisjoint(beside)
 
 
 def _constraints(words: list[str], kinds: Iterable[ResourceType]) -> tuple[tuple[str, bool], ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from cloudops_ls.assistant.describe import type_title
 from cloudops_ls.assistant.untrusted import code_span
+from cloudops_ls.storage.records import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,9 +20,17 @@ if TYPE_CHECKING:
 _LONGEST: Final = 80
 
 
-def resources_table(resources: Sequence[ResourceRecord], catalog: Catalog) -> str:
-    """Return one line per resource; columns that say nothing are left out."""
-    several_types = len({one.resource_type for one in resources}) > 1
+def resources_table(
+    resources: Sequence[ResourceRecord], catalog: Catalog, *, typed: bool = False
+) -> str:
+    """Return one line per resource; columns that say nothing are left out.
+
+    Parameters
+    ----------
+    typed
+        Say the type also where it is the same in every line.
+    """
+    several_types = typed or len({one.resource_type for one in resources}) > 1
     rows = [
         {
             "name": _cell(one.name),
@@ -63,6 +72,8 @@ def changes_table(changes: Iterable[Change], catalog: Catalog) -> str:
         details = [
             f"{each.field.replace('_', ' ')}: {_cell(each.before)} → {_cell(each.after)}"
             for each in change.fields[:3]
+            # Of what came or went, its fields say nothing that its name does not.
+            if change.kind is ChangeKind.CHANGED
         ]
         rows.append(
             {

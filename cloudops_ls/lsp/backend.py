@@ -171,7 +171,10 @@ class Backend:
 
             storage = await self.storage()
             known = EstateSources(
-                storage.estate, lambda: self.estate.finder, lambda: self.estate.accounts
+                storage.estate,
+                lambda: self.estate.finder,
+                lambda: self.estate.accounts,
+                lambda: self.estate.last_identifier,
             )
             self._assistants[chosen] = await asyncio.to_thread(
                 self._dependencies.build_assistant, self.settings, known

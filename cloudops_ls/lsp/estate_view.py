@@ -79,6 +79,11 @@ class EstateView:
         """Whether :meth:`identifier` answers at once."""
         return self._identifier is not None and self._identified is self.finder
 
+    @property
+    def last_identifier(self) -> Identifier | None:
+        """What :meth:`identifier` returned last, None before that; of the names as of then."""
+        return self._identifier
+
     async def identifier(self) -> Identifier:
         """Return what identifies resources in requests, over the names as of now.
 

@@ -21,7 +21,11 @@ from cloudops_ls.assistant.protocol import (
 )
 from cloudops_ls.assistant.request import enrich
 from cloudops_ls.estate.catalog.loader import Catalog
+from cloudops_ls.estate.catalog.model import plural
+from cloudops_ls.estate.identify.identifier import Identifier
+from cloudops_ls.estate.identify.lexicon import Lexicon
 from cloudops_ls.estate.search.current import CurrentNames
+from cloudops_ls.estate.search.places import Places
 from cloudops_ls.estate.search.vocabulary import Vocabulary
 from cloudops_ls.home import Home
 from cloudops_ls.storage.records import AccountRecord
@@ -103,7 +107,11 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageService]
 def assistant(estate: StorageService) -> BuiltinAssistant:
     names = CurrentNames(Vocabulary(CATALOG, accounts=lambda: ACCOUNTS))
     names.catch_up(estate.estate)
-    sources = EstateSources(estate.estate, lambda: names.finder, lambda: ACCOUNTS)
+    lexicon = Lexicon(CATALOG, Places.load())
+    identifier = Identifier(names.finder, lexicon, accounts=ACCOUNTS)
+    sources = EstateSources(
+        estate.estate, lambda: names.finder, lambda: ACCOUNTS, lambda: identifier
+    )
     return BuiltinAssistant(CATALOG, StoredEstate(sources, CATALOG))
 
 
@@ -161,7 +169,7 @@ def test_how_many_is_a_number(ask: Any) -> None:
 
 
 def test_nothing_fitting_is_said(ask: Any) -> None:
-    assert "I know no resources of type Lambda function" in told(ask("list lambda functions"))
+    assert "I know no Lambda functions" in told(ask("list lambda functions"))
 
 
 @pytest.mark.parametrize(
@@ -213,6 +221,38 @@ def test_all_that_a_sentence_describes_can_be_acted_on(ask: Any) -> None:
         f"i-{2:017}",
         f"i-{3:017}",
     ]
+
+
+def test_every_word_of_a_description_counts(ask: Any) -> None:
+    """Words of names, tags and accounts choose as well as types, states and places."""
+    assert rows(told(ask("which boxes are there in dev?"))) == ["batch-1", "web-2"]
+    assert rows(told(ask("list the dev instances that are not running"))) == ["web-2"]
+    assert rows(told(ask("show everything of batch"))) == ["batch-1"]
+    (command,) = commands(ask("start all stopped dev instances"))
+    assert f"i-{2:017}" in command
+    text = told(ask("list the instances of zorp"))
+    assert "called `zorp`; that was left out" in text and len(rows(text)) == 4
+
+
+def test_nothing_is_planned_for_all_where_a_word_was_not_understood(ask: Any) -> None:
+    text = told(ask("stop all instances of zorp in us-west-2"))
+    assert "I do not understand `zorp`, so I plan nothing for the 1 that" in text
+    assert rows(text) == ["web-1"]
+
+
+def test_all_that_a_sentence_describes_can_be_tagged(ask: Any) -> None:
+    told_ = commands(ask("tag all stopped instances with env=old"))
+    assert sorted(shlex.split(one)[4] for one in told_) == [f"i-{2:017}", f"i-{3:017}"]
+    assert all("Key=env,Value=old" in one for one in told_)
+    assert "which tags choose" in told(ask("tag all instances tagged env=dev with a=b"))
+
+
+def test_what_cannot_be_answered_of_a_resource_is_said(ask: Any) -> None:
+    assert told(ask("what does pg-main cost?", "pg-main")).startswith(
+        "I cannot say anything about `cost`. This is what I know of it:\n\n**`pg-main`**"
+    )
+    card = told(ask("is pg-main encrypted?", "pg-main"))
+    assert card.startswith("**`pg-main`**") and "encrypted: no, public: yes" in card
 
 
 def test_a_described_set_is_never_deleted(ask: Any) -> None:
@@ -363,9 +403,9 @@ def test_a_question_about_an_action_is_answered_without_commands(
 def test_every_type_is_listed_and_everything_declared_is_planned(
     assistant: BuiltinAssistant, kind: Any
 ) -> None:
-    listed = plan(assistant, f"list all {kind.title}s")
-    assert isinstance(listed, InformationReply)
-    assert kind.title in listed.text or "| name" in listed.text
+    listed = told(plan(assistant, f"list all {plural(kind.title)}"))
+    assert kind.generic or plural(kind.title) in listed or f" {kind.title}" in listed
+    assert "left out" not in listed
     for name, action in kind.actions.items():
         resource = record(
             resource_type=kind.name,
@@ -375,9 +415,9 @@ def test_every_type_is_listed_and_everything_declared_is_planned(
             constraints={},
             metadata=dict.fromkeys(kind.metadata, "value"),
         )
-        told = {"scale": " to 4", "tag": " a=b", "untag": " tag a"}.get(name, "")
+        words = {"scale": " to 4", "tag": " a=b", "untag": " tag a"}.get(name, "")
         verb = "remove the tag a from" if name == "untag" else action.verbs[0]
-        told = "" if name == "untag" else told
-        (command,) = commands(plan(assistant, f"{verb} thing-1{told}", found(resource)))
+        words = "" if name == "untag" else words
+        (command,) = commands(plan(assistant, f"{verb} thing-1{words}", found(resource)))
         assert shlex.split(command)[0] == "aws"
         assert "{" not in command or name in ("tag", "untag")

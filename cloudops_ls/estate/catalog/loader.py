@@ -118,6 +118,9 @@ class Catalog:
         singular = [folded, folded.removesuffix("s"), folded.removesuffix("es")]
         if folded.endswith("ies"):
             singular.append(f"{folded[:-3]}y")
+        head, of, rest = folded.partition(" for ")
+        if of:
+            singular.append(f"{head.removesuffix('s')}{of}{rest}")
         return next((self._by_word[one] for one in singular if one in self._by_word), ())
 
     @cached_property

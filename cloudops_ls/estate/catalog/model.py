@@ -149,6 +149,18 @@ class TagsCall(Call):
     absent: tuple[str, ...] = ()
 
 
+def plural(phrase: str) -> str:
+    """Return the plural of a type's name, by English spelling: ``IAM policies``."""
+    head, of, rest = phrase.partition(" for ")
+    if of:
+        return f"{plural(head)}{of}{rest}"
+    if phrase.endswith(("s", "x", "ch", "sh")):
+        return f"{phrase}es"
+    if phrase.endswith("y") and phrase[-2:-1] not in "aeiou":
+        return f"{phrase[:-1]}ies"
+    return f"{phrase}s"
+
+
 class Action(_Data):
     """Something an operator can do to a resource of a type.
 

@@ -97,6 +97,18 @@ class Conditions:
                 conditions.append(Condition(verbs[0], able))
         return conditions
 
+    def unknown(self, phrases: Sequence[Phrase]) -> tuple[str, ...]:
+        """Return the words that should describe something, but fit nothing at all."""
+        corrected = [self._corrected(one) for one in phrases]
+        words = [one for one in corrected if one.role is Role.WORD]
+        return tuple(
+            dict.fromkeys(
+                one.text
+                for one in words
+                if not self._lexicon.is_general(one.text) and not any(self._worded([one]))
+            )
+        )
+
     def satisfied(self, conditions: list[Condition]) -> tuple[list[Condition], float]:
         """Return the conditions that something fulfils together, and how sure that makes."""
         if not conditions or 1 in all_of(conditions):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from itertools import islice, pairwise, zip_longest
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from rapidfuzz.distance import OSA
 
@@ -23,7 +23,7 @@ from cloudops_ls.estate.identify.conditions import (
     ones,
 )
 from cloudops_ls.estate.identify.lexicon import Lexicon, Phrase, Role
-from cloudops_ls.estate.identify.model import Candidate, How, Named
+from cloudops_ls.estate.identify.model import Candidate, Description, How, Named
 from cloudops_ls.estate.identify.words_index import WordsIndex
 from cloudops_ls.estate.search.finder import Where
 from cloudops_ls.estate.search.fuzzy import edits_allowed
@@ -110,10 +110,12 @@ class Identifier:
 
         misspelled = list(self._misspelled(phrases, where))
         add(misspelled)
-        related = self._related(phrases, anchors, where)
-        add(related)
-        if not related and not misspelled:
-            add(self._described(blanked, anchors, where))
+        related = self._related(phrases, anchors)
+        if related is not None:
+            add(self._candidates(related, where))
+        elif not misspelled:
+            for one in self._described(blanked):
+                add(self._candidates(one, where))
         if not found and not named:
             add(self._previous(phrases, previous))
         elif not named and previous and self._points_back(phrases):
@@ -122,6 +124,30 @@ class Identifier:
                 return back
         taken = {arn for one in named for arn in one.arns}
         return [one for one in islice(found.values(), MOST) if one.arn not in taken]
+
+    def describe(self, text: str) -> Description:
+        """Return all that a request without names describes, however much it is.
+
+        Parameters
+        ----------
+        text
+            The request.
+        """
+        phrases = self._lexicon.read(text)
+        related = self._related(phrases, ())
+        found = [related] if related is not None else self._described(text, wide=True)
+        index = self._index
+        arns = frozenset(
+            index.arns[number]
+            for one in found
+            for number in ones(one.mask)
+            if number not in index.hidden
+        )
+        whole = all(one.score >= DESCRIBED for one in found)
+        if not found:
+            whole = not self._conditions.of(phrases, text)
+        words = tuple(dict.fromkeys(word for one in found for word in one.parts))
+        return Description(arns, whole, words, self._conditions.unknown(phrases))
 
     # Names that are nearly right
 
@@ -179,30 +205,35 @@ class Identifier:
 
     # Descriptions
 
-    def _described(self, text: str, anchors: Sequence[_Anchor], where: Where) -> list[Candidate]:
-        """Return what each sentence describes, or each of its clauses with a type of its own."""
-        found: list[Candidate] = []
+    def _described(self, text: str, *, wide: bool = False) -> list[_Match]:
+        """Return what each sentence describes, or each of its clauses with a type of its own.
+
+        Parameters
+        ----------
+        wide
+            Words that name no type describe something too, however many resources have them.
+        """
+        found: list[_Match] = []
         for sentence in _SENTENCE.split(text):
             clauses = [clause for clause in _CLAUSE.split(sentence) if clause and clause.strip()]
-            parts = [self._part(clause, where) for clause in clauses]
+            parts = [self._part(clause, wide=wide) for clause in clauses]
             telling = [clause for clause, part in zip(clauses, parts, strict=True) if part]
             if len(telling) > 1 and all(self._stands_alone(clause) for clause in telling):
-                found += [one for part in parts for one in part]
+                found += filter(None, parts)
             elif _NAME in sentence:
                 # Beside a name only what is asked for in so many words: "and all ...".
                 for clause, part in zip(clauses, parts, strict=True):
-                    if _NAME not in clause and self._asks_for_all(clause):
-                        found += part
-            else:
-                found += self._part(sentence, where)
+                    if part and _NAME not in clause and self._asks_for_all(clause):
+                        found.append(part)
+            elif whole := self._part(sentence, wide=wide):
+                found.append(whole)
         return found
 
-    def _part(self, text: str, where: Where) -> list[Candidate]:
+    def _part(self, text: str, *, wide: bool) -> _Match | None:
         if _NAME in text:
-            return []
+            return None
         phrases = self._lexicon.read(text)
-        related = self._related(phrases, (), where)
-        return related or self._fitting(phrases, text, where)
+        return self._related(phrases, ()) or self._fitting(phrases, text, wide=wide)
 
     def _stands_alone(self, text: str) -> bool:
         """Tell whether a clause says more than a type: "databases and queues of orders" is one."""
@@ -212,41 +243,38 @@ class Identifier:
     def _asks_for_all(self, text: str) -> bool:
         return any(one.role is Role.ALL for one in self._lexicon.read(text))
 
-    def _fitting(self, phrases: Sequence[Phrase], text: str, where: Where) -> list[Candidate]:
+    def _fitting(self, phrases: Sequence[Phrase], text: str, *, wide: bool) -> _Match | None:
         conditions, score = self._conditions.satisfied(self._conditions.of(phrases, text))
         if not conditions:
-            return []
+            return None
         roles = {one.phrase.role for one in conditions}
         mask = all_of(conditions)
-        count = mask.count(1)
-        if Role.TYPE not in roles and Role.ENGINE not in roles:
-            if Role.WORD not in roles or count > _MOST_WITHOUT_TYPE:
-                return []
+        if not wide and Role.TYPE not in roles and Role.ENGINE not in roles:
+            if Role.WORD not in roles or mask.count(1) > _MOST_WITHOUT_TYPE:
+                return None
             score = min(score, _GUESSED)
-        words = " ".join(one.phrase.text for one in conditions)
-        return self._candidates(mask, How.DESCRIPTION, score, words, where)
+        return _Match.of(How.DESCRIPTION, conditions, score)
 
-    def _candidates(
-        self, mask: bytes, how: How, score: float, words: str, where: Where
-    ) -> list[Candidate]:
+    def _candidates(self, match: _Match, where: Where) -> list[Candidate]:
         index = self._index
-        numbers = [n for n in ones(mask) if n not in index.hidden]
+        numbers = [n for n in ones(match.mask) if n not in index.hidden]
 
         def far(number: int) -> tuple[bool, bool]:
             account, region = index.places[index.place_numbers[number]]
             return account != where.account_id, region != where.region
 
         numbers.sort(key=far)
-        return [Candidate(index.arns[number], how, score, words) for number in numbers[:MOST]]
+        return [
+            Candidate(index.arns[number], match.how, match.score, match.words)
+            for number in numbers[:MOST]
+        ]
 
     # Relations
 
-    def _related(
-        self, phrases: Sequence[Phrase], anchors: Sequence[_Anchor], where: Where
-    ) -> list[Candidate]:
+    def _related(self, phrases: Sequence[Phrase], anchors: Sequence[_Anchor]) -> _Match | None:
         """Return what belongs to a named or described thing: "web servers behind shop-alb"."""
         if self._relations is None:
-            return []
+            return None
         for place, phrase in enumerate(phrases):
             if Role.RELATION not in self._lexicon.roles(phrase.text):
                 continue
@@ -276,9 +304,37 @@ class Identifier:
             related = Condition(phrase, bytes(mask))
             kept, score = self._conditions.satisfied([*self._conditions.of(left), related])
             if related in kept:
-                words = " ".join(one.phrase.text for one in kept)
-                return self._candidates(all_of(kept), How.RELATION, score, words, where)
-        return []
+                return _Match.of(How.RELATION, kept, score)
+        return None
+
+
+class _Match(NamedTuple):
+    """What some words describe.
+
+    Attributes
+    ----------
+    mask
+        A byte for each name, 1 where it is described.
+    how, score
+        How it was found, and how sure that is.
+    words
+        All the words that led to it.
+    parts
+        Those of them that are parts of names, of tags' values or of accounts.
+    """
+
+    mask: bytes
+    how: How
+    score: float
+    words: str
+    parts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, how: How, conditions: Sequence[Condition], score: float) -> Self:
+        """Return what fulfils all of some conditions."""
+        words = " ".join(one.phrase.text for one in conditions)
+        parts = tuple(one.phrase.text for one in conditions if one.phrase.role is Role.WORD)
+        return cls(all_of(conditions), how, score, words, parts)
 
 
 class _Anchor(NamedTuple):

@@ -10,6 +10,8 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
+from cloudops_ls.estate.catalog.model import plural
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -99,12 +101,15 @@ class Lexicon:
         for code in places.codes:
             self._add(code, Role.PLACE, code)
         for kind in catalog:
+            if kind.generic:
+                continue  # a "resource" is one of any type
             for phrase in (kind.title.casefold(), kind.name, *kind.synonyms):
                 self._add(phrase, Role.TYPE, kind.name)
-                self._add(_plural(phrase), Role.TYPE, kind.name)
+                self._add(plural(phrase), Role.TYPE, kind.name)
         for name, called in words["types"].items():
             for word in called:
                 self._add(word, Role.TYPE, name)
+        self._general = frozenset(words["general"]["words"])
         self._spellings: dict[str, frozenset[str]] = {}
         for spellings in words["spellings"].values():
             for word in spellings:
@@ -115,6 +120,10 @@ class Lexicon:
 
     def __contains__(self, phrase: str) -> bool:
         return phrase in self._known
+
+    def is_general(self, word: str) -> bool:
+        """Tell whether a word says nothing beside others, as in "the shop app"."""
+        return word in self._general or "'" in word
 
     @property
     def phrases(self) -> Iterable[str]:
@@ -173,14 +182,6 @@ def _first(roles: Mapping[Role, set[str]]) -> Role:
         if role in roles:
             return role
     return Role.SILENT
-
-
-def _plural(phrase: str) -> str:
-    if phrase.endswith(("s", "x", "ch", "sh")):
-        return f"{phrase}es"
-    if phrase.endswith("y") and phrase[-2:-1] not in "aeiou":
-        return f"{phrase[:-1]}ies"
-    return f"{phrase}s"
 
 
 @cache

@@ -53,3 +53,25 @@ class Candidate(NamedTuple):
     how: How
     score: float
     words: str
+
+
+class Description(NamedTuple):
+    """Everything that a request describes.
+
+    Attributes
+    ----------
+    arns
+        Which resources.
+    whole
+        Whether they fulfil every word of the request that is known here; else one was left out,
+        or nothing was found.
+    words
+        The words that are part of their names, of values of their tags, or of their accounts.
+    unknown
+        Words that describe, but nothing here: no name, tag, account, type, state or place.
+    """
+
+    arns: frozenset[str]
+    whole: bool
+    words: tuple[str, ...]
+    unknown: tuple[str, ...]
