@@ -3,14 +3,62 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+import typer.main
+from typer.core import TyperGroup
 
 from cloudops_ls.errors import CloudOpsError
 
+_MODULES = {
+    "scan": "estate",
+    "sync": "estate",
+    "status": "status",
+    "search": "search",
+    "show": "resources",
+    "changes": "resources",
+    "accounts": "accounts",
+    "check": "commands",
+    "run": "running",
+    "preview": "previewing",
+    "policy": "policy",
+    "preferences": "preferences",
+    "types": "types",
+    "history": "history",
+    "executions": "executions",
+    "audit": "audit",
+    "key": "key",
+    "doctor": "doctor",
+    "backup": "backup",
+    "index": "index",
+    "models": "models",
+    "conformance": "conformance",
+    "demo": "demo",
+}
+"""Each command, in the order of the help, and the module of this package that has it."""
+
+
+class CommandsOnDemand(TyperGroup):
+    """Imports a command when it is asked for: all of them together take longer than most run."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands."""
+        return list(_MODULES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command; None if there is none of that name."""
+        # The suggestions for a wrong name are taken from all that are there.
+        for module in {_MODULES[cmd_name]} if cmd_name in _MODULES else set(_MODULES.values()):
+            holder = typer.Typer(rich_markup_mode=None)
+            import_module(f"cloudops_ls.cli.{module}").register(holder)
+            self.commands.update(typer.main.get_group(holder).commands)
+        return self.commands.get(cmd_name)
+
+
 app = typer.Typer(
+    cls=CommandsOnDemand,
     help="A language server that turns a Markdown runbook into a safe conversation with AWS.",
     no_args_is_help=False,
     add_completion=False,
@@ -22,57 +70,11 @@ app = typer.Typer(
 
 def run() -> None:
     """Run the command line; expected failures are one message and exit code 1."""
-    from cloudops_ls.cli import (
-        accounts,
-        audit,
-        backup,
-        commands,
-        conformance,
-        demo,
-        doctor,
-        estate,
-        executions,
-        history,
-        index,
-        key,
-        models,
-        policy,
-        preferences,
-        previewing,
-        resources,
-        running,
-        search,
-        status,
-        types,
-    )
-
-    for group in (
-        estate,
-        status,
-        search,
-        resources,
-        accounts,
-        commands,
-        running,
-        previewing,
-        policy,
-        preferences,
-        types,
-        history,
-        executions,
-        audit,
-        key,
-        doctor,
-        backup,
-        index,
-        models,
-        conformance,
-        demo,
-    ):
-        group.register(app)
     try:
         app()
     except CloudOpsError as error:
+        from rich.console import Console
+
         # Not wrapped: paths in it are there to be copied.
         Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(
             f"cloudops-ls: {error}"
