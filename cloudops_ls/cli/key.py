@@ -140,8 +140,8 @@ def export_recovery(
         made = storage.export_recovery_key(replace=replace)
     if replace:
         typer.echo(
-            "Backups that are there open with the earlier key until the next one is made: "
-            "run 'cloudops-ls backup now', and keep both keys until then.",
+            "The backups open with the earlier key, and with this one once another was made: "
+            "cloudops-ls backup now",
             err=True,
         )
     text = f"# cloudops-ls recovery key of {made.recipient.text}\n{made.reveal()}\n"

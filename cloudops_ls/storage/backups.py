@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.storage.backup import health
-from cloudops_ls.storage.backup.access import BackupAccess, key_ids
+from cloudops_ls.storage.backup.access import BackupAccess, wrapped_keys
 from cloudops_ls.storage.backup.aside import Aside, require_known
 from cloudops_ls.storage.backup.bucket_lock import BucketLock, LockKind
 from cloudops_ls.storage.backup.layout import date_name
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from cloudops_ls.storage.audit import AuditLog
     from cloudops_ls.storage.backup.documents import Stream
     from cloudops_ls.storage.database import Database
-    from cloudops_ls.storage.recovery_key import RecoveryKey
+    from cloudops_ls.storage.recovery_key import Recipient, RecoveryKey
     from cloudops_ls.storage.sync import SyncState
 
 WAIT = 30.0
@@ -63,6 +63,8 @@ class Backups:
     plan
         Asked before every operation where backups go; it says None where no bucket is set, which
         leaves export and import.
+    joined
+        Told of the recovery key of backups that this store has joined.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Backups:
         sync: SyncState,
         home: Home,
         plan: Callable[[], BackupPlan | None] = lambda: None,
+        joined: Callable[[Recipient], None] = lambda _recipient: None,
     ) -> None:
         self._database = database
         self._audit = audit
@@ -79,7 +82,7 @@ class Backups:
         self._home = home
         self._plan = plan
         self.state = BackupState(database)
-        self._access = BackupAccess(self.state)
+        self._access = BackupAccess(self.state, joined)
 
     # The seed's interface
 
@@ -139,7 +142,7 @@ class Backups:
     def list_backups(self, recovery: RecoveryKey | None = None) -> list[Backup]:
         """Return the backups in the bucket, newest first, damaged ones among them."""
         plan = self._required_plan()
-        if recovery is None and self.state.key() is None and not key_ids(plan):
+        if recovery is None and self.state.key() is None and not wrapped_keys(plan):
             return []
         repository = self._access.to_read(plan, recovery, join=False)
         mine = self.state.store_id()

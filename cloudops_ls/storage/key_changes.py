@@ -75,6 +75,14 @@ def export_recovery(home: Home, ring: KeyRing, *, replace: bool) -> RecoveryKey:
     return made
 
 
+def adopt_recovery(home: Home, ring: KeyRing, recipient: Recipient) -> None:
+    """Have a recovery key that was exported elsewhere open the store, unless one does already."""
+    with ring.changing("taking over a recovery key"):
+        record = _record(home, ring)
+        if record.recovery is None:
+            sealed_for(record, ring.unwrap(record), recipient).replace(home.wrapped_key)
+
+
 def exported_already(where: str) -> CloudOpsError:
     """Return the error of a second recovery key."""
     return CloudOpsError(

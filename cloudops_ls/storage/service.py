@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cloudops_ls.storage.indexing.search_index import SearchIndex
     from cloudops_ls.storage.indexing.settings import VectorSettings
     from cloudops_ls.storage.locks import Lock
-    from cloudops_ls.storage.recovery_key import RecoveryKey
+    from cloudops_ls.storage.recovery_key import Recipient, RecoveryKey
 
 
 class StorageService:
@@ -155,7 +155,14 @@ class StorageService:
         from cloudops_ls.storage.backups import Backups
 
         plan = self._backup or (lambda: None)
-        return Backups(self._database, self.audit, self.sync, self._home, plan)
+        return Backups(self._database, self.audit, self.sync, self._home, plan, self._joined)
+
+    def _joined(self, recipient: Recipient) -> None:
+        """Have the recovery key of the backups open this store as well, if no other one does."""
+        from cloudops_ls.storage import key_changes
+
+        if self._keys is not None:
+            key_changes.adopt_recovery(self._home, self._keys, recipient)
 
     def export_recovery_key(self, *, replace: bool = False) -> RecoveryKey:
         """Make the key that opens the store and its backups when all else is lost.
@@ -165,7 +172,7 @@ class StorageService:
         Parameters
         ----------
         replace
-            Make another one. The earlier one opens backups until the next is made.
+            Make another one. It opens the backups from the next one on, the earlier one always.
 
         Raises
         ------

@@ -10,6 +10,8 @@ from cloudops_ls.storage.backup.local_file import KeySealer
 from cloudops_ls.storage.backup.repository import Repository
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cloudops_ls.storage.backup.records import BackupPlan
     from cloudops_ls.storage.backup.state import BackupState
     from cloudops_ls.storage.recovery_key import Recipient, RecoveryKey
@@ -22,10 +24,13 @@ class BackupAccess:
     ----------
     state
         Where the store keeps its keys.
+    joined
+        Told of the recovery key of backups that this store has joined.
     """
 
-    def __init__(self, state: BackupState) -> None:
+    def __init__(self, state: BackupState, joined: Callable[[Recipient], None]) -> None:
         self._state = state
+        self._joined = joined
 
     def required_recipient(self) -> Recipient:
         """Return the public half of the recovery key.
@@ -48,7 +53,7 @@ class BackupAccess:
         """Return the repository to write to; the backup key is made with the first backup."""
         recipient = self.required_recipient()
         key = self._state.key()
-        stored = key_ids(plan)
+        stored = set(wrapped_keys(plan).values())
         if key is None and not stored:
             key = self._state.keep_key(BackupKey.generate())
         if key is None or stored - {key.id}:
@@ -59,7 +64,8 @@ class BackupAccess:
                 "cloudops.backup.user_id",
             )
         # With every backup: one that was deleted or changed is mended by the next.
-        plan.store.put(plan.layout.wrapped_key(key.id), key.wrap(recipient), locked=True)
+        where = plan.layout.wrapped_key(key.id, recipient.text)
+        plan.store.put(where, key.wrap(recipient), locked=True)
         return Repository(plan.store, plan.layout, key)
 
     def to_read(
@@ -80,12 +86,12 @@ class BackupAccess:
             self._state.keep_key(key)
             if self._state.recipient() is None:
                 self._state.keep_recipient(recovery.recipient)
+            self._joined(recovery.recipient)
         return Repository(plan.store, plan.layout, key)
 
     def _unwrap(self, plan: BackupPlan, recovery: RecoveryKey) -> BackupKey:
         problem: CloudOpsError | None = None
-        for key_id in sorted(key_ids(plan)):
-            where = plan.layout.wrapped_key(key_id)
+        for where, key_id in sorted(wrapped_keys(plan).items()):
             try:
                 return BackupKey.unwrap(plan.store.get(where), recovery, key_id, where=where)
             except CloudOpsError as error:
@@ -113,8 +119,8 @@ class BackupAccess:
         return KeySealer(recipients, keys)
 
 
-def key_ids(plan: BackupPlan) -> set[str]:
-    """Return the ids of the backup keys that are in the bucket."""
-    listed = plan.store.list(plan.layout.keys)
-    names = (each.key.removeprefix(plan.layout.keys) for each in listed)
-    return {name.removesuffix(".age") for name in names if name.endswith(".age")}
+def wrapped_keys(plan: BackupPlan) -> dict[str, str]:
+    """Return the ids of the backup keys in the bucket, by the object that holds one."""
+    found = (each.key for each in plan.store.list(plan.layout.keys))
+    ids = ((key, plan.layout.wrapped_key_id(key)) for key in found)
+    return {key: key_id for key, key_id in ids if key_id is not None}

@@ -3,7 +3,7 @@
 ::
 
     {prefix}{user_id}/
-      keys/{key_id}.age                           the backup key, sealed for the recovery key
+      keys/{key_id}-{recipient}.age               the backup key, sealed for one recovery key
       content/{xx}/{name}.encrypted.tar.gz        rows, shared by all backups that hold them
       index/{name}.encrypted.tar.gz               which content object holds which rows
       chat_history/{date}.encrypted.tar.gz        what conversations and executions were then
@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _SEALED = ".encrypted.tar.gz"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}\.\d{6}Z-[0-9a-f]{8}")
 _NAME = re.compile(r"[0-9a-f]{32}")
+_WRAPPED = re.compile(r"([0-9a-f]{16})-[0-9a-f]{8}\.age")
 _SAFE_USER = re.compile(r"[\w.@+=,-]{1,128}")
 
 
@@ -94,9 +96,22 @@ class Layout:
         """The folder of wrapped backup keys."""
         return f"{self.root}keys/"
 
-    def wrapped_key(self, key_id: str) -> str:
-        """Return the key of a wrapped backup key."""
-        return f"{self.keys}{key_id}.age"
+    def wrapped_key(self, key_id: str, recipient: str) -> str:
+        """Return the key of a wrapped backup key.
+
+        Parameters
+        ----------
+        recipient
+            The public half of the recovery key that opens it. Each has an object of its own, so
+            that machines with different ones do not lock each other's operators out.
+        """
+        digest = hashlib.sha256(recipient.encode()).hexdigest()
+        return f"{self.keys}{key_id}-{digest[:8]}.age"
+
+    def wrapped_key_id(self, key: str) -> str | None:
+        """Return whose wrapped backup key this is, by its id; None if it is none of ours."""
+        found = _WRAPPED.fullmatch(key.removeprefix(self.keys))
+        return None if found is None else found[1]
 
     @property
     def locks(self) -> str:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cloudops_ls.storage.backup.errors import BackupDamagedError, ObjectMissingError
+from cloudops_ls.storage.backup.errors import BackupDamagedError
 from cloudops_ls.storage.backup.layout import ObjectKind
 from cloudops_ls.storage.backup.reading import read_snapshot
 from cloudops_ls.storage.backup.repository import PARALLEL, Repository
@@ -99,15 +99,20 @@ def verify(repository: Repository, *, read_data: bool, watch: Watch) -> Verifica
 
 
 def _sealed_key_problem(repository: Repository) -> BackupDamagedError | None:
-    """Look at the sealed backup key; only the recovery key could prove it whole."""
-    where = repository.layout.wrapped_key(repository.key.id)
+    """Look at the sealed backup key; only a recovery key could prove it whole."""
     fix = "Run 'cloudops-ls backup now', which writes it again"
-    try:
-        if repository.store.get(where).startswith(_AGE_HEADER):
-            return None
-    except ObjectMissingError:
-        return BackupDamagedError("The sealed backup key is missing", where, fix=fix)
-    return BackupDamagedError("The sealed backup key is damaged", where, fix=fix)
+    layout = repository.layout
+    found = [
+        each.key
+        for each in repository.store.list(layout.keys)
+        if layout.wrapped_key_id(each.key) == repository.key.id
+    ]
+    if not found:
+        return BackupDamagedError("The sealed backup key is missing", layout.keys, fix=fix)
+    for where in found:
+        if not repository.store.get(where).startswith(_AGE_HEADER):
+            return BackupDamagedError("The sealed backup key is damaged", where, fix=fix)
+    return None
 
 
 def _read(

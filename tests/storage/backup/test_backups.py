@@ -53,6 +53,29 @@ def test_a_new_machine_with_only_the_recovery_key_gets_everything_back(
     assert [each.mine for each in other.backup.list_backups()] == [True, False]
 
 
+def test_every_recovery_key_that_was_handed_out_opens_the_backups(
+    service: StorageService,
+    another_machine: Callable[[], StorageService],
+    recovery: RecoveryKey,
+) -> None:
+    """Whichever machine of several made the last backup, and whatever it exported since."""
+    say(service, "thread", "hello")
+    service.backup.backup_to_s3()
+    joined = another_machine()
+    joined.backup.restore_from_s3("latest", recovery=recovery)
+    # It is this machine's recovery key too, of its own store as of the backups.
+    with pytest.raises(CloudOpsError, match="exported already"):
+        joined.export_recovery_key()
+    assert joined._keys is not None
+    assert joined._keys.recovery_recipient() == recovery.recipient.text
+    second = joined.export_recovery_key(replace=True)
+    for last in (joined, service):
+        last.backup.backup_to_s3()
+        for key in (recovery, second):
+            assert len(another_machine().backup.list_backups(key)) == 2 + (last is service)
+    assert service.backup.verify().ok
+
+
 def test_objects_are_where_the_seed_has_them(
     service: StorageService, client: Any, bucket: str
 ) -> None:
