@@ -42,6 +42,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Say what protects the store, and whether it opens; exit code 1 if it does not."""
+    from cloudops_ls.storage import rotation
     from cloudops_ls.storage.keys import KeyRing
 
     home = _home_with_key()
@@ -65,6 +66,7 @@ def status(
         "created": record.created_at.isoformat(timespec="seconds"),
         "recovery_key": record.recovery.recipient if record.recovery else None,
         "opens": problem is None,
+        "change": "interrupted" if rotation.unsettled(home) else None,
         "problem": None if problem is None else str(problem),
     }
     if as_json:
@@ -73,6 +75,9 @@ def status(
         for name, value in found.items():
             if isinstance(value, bool):
                 value = "yes" if value else "no"
+            if name == "change":
+                value = value and f"{value}; undone or finished by what opens the store next"
+                value = value or "none under way"
             if name != "problem":
                 typer.echo(f"{name.replace('_', ' ') + ':':14} {value or 'none exported'}")
     if problem is not None:
@@ -101,7 +106,9 @@ def rotate(
     if kind is KeyKind.PASSPHRASE and record is not None and record.kind is not kind:
         with_new = _ring_with_new_passphrase(home)
     stop_worker(home)
-    with opening.alone(home, doing="changing the key"):
+    with opening.alone(home, doing="changing the key") as settled:
+        if settled is not None:
+            typer.echo(f"{settled}.", err=True)
         after = rotation.rotate(home, ring, kind, with_new)
     typer.echo(f"The store has a new key, {after.key_id}, protected by: {after.kind}.")
     typer.echo("Copies of the files from before do not go with it: make a new backup.")

@@ -43,6 +43,7 @@ def worker_service(
     from cloudops_ls.estate.search.vocabulary import Vocabulary
     from cloudops_ls.estate.sync.incremental import IncrementalSync
     from cloudops_ls.storage.service import StorageService
+    from cloudops_ls.worker import wire
     from cloudops_ls.worker.accounts_part import AccountsPart
     from cloudops_ls.worker.backup_part import BackupPart
     from cloudops_ls.worker.chat_part import ChatPart
@@ -72,6 +73,8 @@ def worker_service(
         backup=lambda: backup_plan(home, sessions),
         database_url=settings.database.url,
     )
+    if storage.settled is not None:
+        notify(wire.WORKER_MESSAGE, {"message": f"{storage.settled}."})
     scanner = Scanner(
         sessions,
         catalog,

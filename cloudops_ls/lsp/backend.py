@@ -39,11 +39,13 @@ class Backend:
     dependencies
         How to build the parts.
     report
-        Told of each setting that cannot be used; may be told the same again.
+        Told of each setting that cannot be used, and of what became of an interrupted change of
+        the key; may be told the same again.
     """
 
     def __init__(self, dependencies: Dependencies, report: Callable[[str], None]) -> None:
         self._dependencies = dependencies
+        self._report = report
         self.configuration = Configuration(dependencies.load_settings, report)
         # pygls reads stdin on its own pool; a store call must never wait behind it.
         self.store_thread = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store")
@@ -120,6 +122,8 @@ class Backend:
         async with self._storage_lock:
             if self._storage is None:
                 self._storage = await self._on_store_thread(self._dependencies.open_storage)
+                if self._storage.settled is not None:
+                    self._report(f"{self._storage.settled}.")
             return self._storage
 
     async def recall(self) -> Preferences:

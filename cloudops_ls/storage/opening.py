@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloudops_ls.home import Home
+    from cloudops_ls.storage.rotation import Settled
 
 OPEN_TIMEOUT = 60.0
 """Seconds to wait for somebody who exchanges the store's files."""
@@ -26,13 +27,15 @@ ALONE_TIMEOUT = 5.0
 EXCHANGING = "changing the files of the store"
 
 
-def share(home: Home) -> FileLock:
+def share(home: Home) -> tuple[FileLock, Settled | None]:
     """Take part in using the store of ``home``, whose directories exist.
 
     Returns
     -------
     FileLock
         Held until the store is closed again.
+    Settled or None
+        What became of a change of the key that somebody was interrupted in.
 
     Raises
     ------
@@ -42,23 +45,24 @@ def share(home: Home) -> FileLock:
         Another process is still exchanging the store's files.
     """
     mine = FileLock(home.open_lock, shared=True)
+    settled: Settled | None = None
     while True:
         sole = FileLock(home.open_lock)
         if sole.acquire():
             try:
-                settle(home)
+                settled = settle(home) or settled
             finally:
                 sole.release()
         mine.wait(timeout=OPEN_TIMEOUT, doing=EXCHANGING)
         if not rotation.unsettled(home):
-            return mine
+            return mine, settled
         # Somebody began to exchange files in between, and died.
         mine.release()
 
 
 @contextlib.contextmanager
-def alone(home: Home, *, doing: str) -> Iterator[None]:
-    """Have the store of ``home`` alone for a block, settled.
+def alone(home: Home, *, doing: str) -> Iterator[Settled | None]:
+    """Have the store of ``home`` alone for a block; give what became of an interrupted change.
 
     Parameters
     ----------
@@ -81,23 +85,22 @@ def alone(home: Home, *, doing: str) -> Iterator[None]:
             fix="Close the editor windows and try again",
         ) from None
     try:
-        settle(home)
-        yield
+        yield settle(home)
     finally:
         sole.release()
 
 
-def settle(home: Home) -> None:
-    """Finish or undo what a crash interrupted; the caller has the store alone.
+def settle(home: Home) -> Settled | None:
+    """Finish or undo what a crash interrupted; the caller has the store alone. Say which.
 
     Raises
     ------
     CloudOpsError
         What is left of the store is not whole.
     """
-    rotation.settle(home)
+    settled = rotation.settle(home)
     if not home.wrapped_key.exists():
-        return
+        return settled
     record = WrappedKey.read(home.wrapped_key)
     if record.store_created and (not home.database.exists() or not home.database.stat().st_size):
         raise CloudOpsError(
@@ -107,3 +110,4 @@ def settle(home: Home) -> None:
             "restore a backup with the recovery key",
         )
     log_check.check(home.database)
+    return settled

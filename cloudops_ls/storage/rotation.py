@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from cloudops_ls.errors import CloudOpsError
@@ -84,13 +85,27 @@ def rotate(
     return after
 
 
+class Settled(StrEnum):
+    """What became of a rotation that was interrupted; the value is for the operator."""
+
+    UNDONE = "A change of the store's key was interrupted and has been undone: the old key counts"
+    FINISHED = (
+        "A change of the store's key was interrupted and has been finished: the new one counts"
+    )
+
+
 def unsettled(home: Home) -> bool:
     """Return whether a rotation left something that `settle` must see to."""
     return any(path.name == _NEXT or _REENCRYPTED.match(path.name) for path in home.data.iterdir())
 
 
-def settle(home: Home) -> None:
+def settle(home: Home) -> Settled | None:
     """Finish or undo an interrupted rotation; the caller has the store alone.
+
+    Returns
+    -------
+    Settled or None
+        Which of them it was; None where there was nothing to do.
 
     Raises
     ------
@@ -98,7 +113,8 @@ def settle(home: Home) -> None:
         ``key.json`` is damaged, so that it cannot be told which; nothing was changed.
     """
     if not unsettled(home):
-        return
+        return None
+    settled = Settled.UNDONE
     # Missing: nothing says which database is the true one.
     current = WrappedKey.read(home.wrapped_key)
     for path in list(home.data.iterdir()):
@@ -109,6 +125,7 @@ def settle(home: Home) -> None:
             for suffix in ("-wal", "-shm"):
                 home.database.with_name(home.database.name + suffix).unlink(missing_ok=True)
             path.replace(home.database)
+            settled = Settled.FINISHED
         else:
             path.unlink(missing_ok=True)
     following = home.data / _NEXT
@@ -117,6 +134,7 @@ def settle(home: Home) -> None:
             _forget(WrappedKey.read(following), current)
         following.unlink()
     sync_directory(home.data)
+    return settled
 
 
 def _forget(given_up: WrappedKey, current: WrappedKey) -> None:

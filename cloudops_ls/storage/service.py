@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cloudops_ls.storage.indexing.settings import VectorSettings
     from cloudops_ls.storage.locks import Lock
     from cloudops_ls.storage.recovery_key import Recipient, RecoveryKey
+    from cloudops_ls.storage.rotation import Settled
 
 
 class StorageService:
@@ -54,6 +55,9 @@ class StorageService:
         What the operator was told already.
     preferences
         What each user prefers.
+    settled
+        What became of a change of the key that was interrupted before this service was opened;
+        for the operator. None where none was.
     sync
         How well the estate is known, and the lock of whoever scans.
     """
@@ -66,10 +70,12 @@ class StorageService:
         index: SearchIndex | None = None,
         backup: Callable[[], BackupPlan | None] | None = None,
         held: Lock | None = None,
+        settled: Settled | None = None,
     ) -> None:
         self._home = home
         self._keys = keys
         self._held = held
+        self.settled = settled
         self._database = database
         self.index = index
         self.chat = ChatStorage(database, index.chat if index else None)
@@ -127,13 +133,14 @@ class StorageService:
         home.create()
         ring: KeyRing | None = None
         held: Lock | None = None
+        settled: Settled | None = None
         try:
             if database_url is not None:
                 from cloudops_ls.storage.postgres import PostgreSql
 
                 database = Database.prepared(PostgreSql(database_url))
             else:
-                held = opening.share(home)
+                held, settled = opening.share(home)
                 ring = keys or KeyRing(home)
                 database = Database.open(home.database, ring.open())
                 ring.mark_created()
@@ -146,7 +153,7 @@ class StorageService:
             if held is not None:
                 held.release()
             raise
-        return cls(home, ring, database, index, backup, held)
+        return cls(home, ring, database, index, backup, held, settled)
 
     @cached_property
     def backup(self) -> Backups:
@@ -244,7 +251,8 @@ class StorageService:
                 detail="The wrapped key is gone; the open store cannot be opened again.",
                 fix="Put key.json back from a copy",
             )
-        return HealthPart(name="key", state=PartState.OK, detail=f"Wrapped by: {kind}.")
+        settled = f" {self.settled}." if self.settled else ""
+        return HealthPart(name="key", state=PartState.OK, detail=f"Wrapped by: {kind}.{settled}")
 
     def _database_health(self) -> HealthPart:
         try:

@@ -22,7 +22,10 @@ def test_a_key_is_changed_lost_and_recovered(
     assert "The store is in use" in refused.stderr
     store.close()
 
+    # As a change leaves it that was killed before it counted.
+    (home.data / "key.json.next").write_bytes(home.wrapped_key.read_bytes())
     before = json.loads(cloudops("key", "status", "--json").stdout)
+    assert before["change"] == "interrupted"
     assert before["protected_by"] == "passphrase"
     assert before["opens"]
     assert before["recovery_key"] is None
@@ -33,7 +36,10 @@ def test_a_key_is_changed_lost_and_recovered(
     assert file.stat().st_mode & 0o777 == 0o600
     assert "AGE-SECRET-KEY" not in exported.stdout
 
-    assert cloudops("key", "rotate").returncode == 0
+    (home.data / "key.json.next").write_bytes(home.wrapped_key.read_bytes())
+    rotated = cloudops("key", "rotate")
+    assert rotated.returncode == 0
+    assert "interrupted and has been undone" in rotated.stderr
     after = json.loads(cloudops("key", "status", "--json").stdout)
     assert after["key_id"] != before["key_id"]
     assert file.read_text().splitlines()[0].endswith(after["recovery_key"])

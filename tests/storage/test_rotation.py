@@ -137,6 +137,33 @@ def test_a_failure_leaves_the_old_key_or_the_new_one(
     assert not rotation.unsettled(filled)
 
 
+def test_whoever_opens_the_store_is_told_of_a_change_that_was_interrupted(
+    filled: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = ring(filled).open().id
+    (filled.data / "key.json.next").write_bytes(filled.wrapped_key.read_bytes())
+    with StorageService.open(filled, keys=ring(filled)) as service:
+        assert service.settled is rotation.Settled.UNDONE
+        assert "has been undone" in service.health().part("key").detail
+    assert ring(filled).open().id == old
+
+    def die(_: Home) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        # After the step that decides.
+        killed.setattr(rotation, "settle", die)
+        with pytest.raises(KeyboardInterrupt):
+            rotation.rotate(filled, ring(filled))
+    assert rotation.unsettled(filled)
+    with StorageService.open(filled, keys=ring(filled)) as service:
+        assert service.settled is rotation.Settled.FINISHED
+        assert service.estate.count() == 50
+    with StorageService.open(filled, keys=ring(filled)) as service:
+        assert service.settled is None
+    assert ring(filled).open().id != old
+
+
 def test_another_passphrase_opens_the_same_key(filled: Home) -> None:
     before = ring(filled).open()
     new = ring(filled, "another passphrase")
