@@ -10,8 +10,8 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
+from cloudops_ls.cli.store import open_store
 from cloudops_ls.cli.tables import print_tables
-from cloudops_ls.composition import open_storage
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import Home
 from cloudops_ls.storage.audit_chain import AuditEntry
@@ -36,7 +36,7 @@ def list_entries(
     table = Table(
         "seq", "at (UTC)", "event", "who", Column("execution", no_wrap=True), "account", "what"
     )
-    with open_storage(Home.locate()) as storage:
+    with open_store(Home.locate()) as storage:
         for entry in storage.audit.list(execution_id=execution, limit=limit):
             table.add_row(
                 str(entry.seq),
@@ -53,7 +53,7 @@ def list_entries(
 @audit.command("show")
 def show_entry(seq: Annotated[int, typer.Argument(help="The entry's number.")]) -> None:
     """Print one entry, whole, as JSON."""
-    with open_storage(Home.locate()) as storage:
+    with open_store(Home.locate()) as storage:
         found = storage.audit.get(seq)
     if found is None:
         raise CloudOpsError(
@@ -71,7 +71,7 @@ def verify(
 ) -> None:
     """Check every link, the end, and the stored outputs; name the first broken link."""
     kept = list(_exported(against)) if against is not None else []
-    with open_storage(Home.locate()) as storage:
+    with open_store(Home.locate()) as storage:
         result = storage.audit.verify(kept)
     if result.broken is not None:
         raise CloudOpsError(
@@ -87,7 +87,7 @@ def export(
     since: Annotated[int, typer.Option(help="Number of the first entry.")] = 1,
 ) -> None:
     """Print the entries as JSON lines, oldest first; commands are in them word by word."""
-    with open_storage(Home.locate()) as storage:
+    with open_store(Home.locate()) as storage:
         for entry in storage.audit.entries():
             if entry.seq >= since:
                 sys.stdout.write(entry.model_dump_json() + "\n")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudops_ls.cli.defaults import default_profile, default_region
+from cloudops_ls.cli.store import open_store
 from cloudops_ls.cli.worker_call import ask_worker
 from cloudops_ls.commands.diagnose import Finding, Severity
 from cloudops_ls.commands.model import CheckedCommand
-from cloudops_ls.composition import open_storage
 from cloudops_ls.config import load_settings
 from cloudops_ls.worker import wire
 
@@ -70,7 +70,7 @@ def read(
         return Read(findings, None, {}, ())
     answer = ask_worker(home, wire.CHECK, {"text": text, "identify": identify, **place})
     command = CheckedCommand.model_validate(answer["command"])
-    with open_storage(home) as storage:
+    with open_store(home) as storage:
         found = [storage.estate.get_resource(arn) for arn in command.resources]
     resources = tuple(resource for resource in found if resource is not None)
     return Read(findings, command, answer["environment"], resources)

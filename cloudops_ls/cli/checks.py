@@ -9,13 +9,13 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from cloudops_ls.cli.store import open_store
 from cloudops_ls.cli.worker_call import ask_worker
 from cloudops_ls.composition import (
     assistant_token,
     build_assistant,
     database_url,
     open_policy,
-    open_storage,
 )
 from cloudops_ls.config import AssistantKind, load_settings
 from cloudops_ls.errors import CloudOpsError
@@ -130,7 +130,7 @@ def _policy(home: Home) -> HealthPart:
 
 def _store(home: Home) -> list[HealthPart]:
     try:
-        opened = open_storage(home)
+        opened = open_store(home)
     except CloudOpsError as error:
         return _closed_store(home, error)
     with opened as storage:

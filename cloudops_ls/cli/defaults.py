@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cloudops_ls.composition import open_storage
+from cloudops_ls.cli.store import open_store
 from cloudops_ls.home import user_name
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def preferred(home: Home) -> Preferences:
     CloudOpsError
         The store cannot be opened.
     """
-    with open_storage(home) as storage:
+    with open_store(home) as storage:
         return storage.preferences.of(user_name())
 
 

@@ -8,8 +8,8 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
+from cloudops_ls.cli.store import open_store
 from cloudops_ls.cli.tables import print_tables
-from cloudops_ls.composition import open_storage
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import Home
 from cloudops_ls.storage.audit_chain import AuditEvent
@@ -28,7 +28,7 @@ def list_executions(
 ) -> None:
     """List executions, newest first."""
     table = Table(Column("id", no_wrap=True), "status", "exit", "started", "account", "command")
-    with open_storage(Home.locate()) as storage:
+    with open_store(Home.locate()) as storage:
         for one in storage.executions.list(limit=limit):
             table.add_row(
                 one.id,
@@ -52,7 +52,7 @@ def show_execution(
     ] = False,
 ) -> None:
     """Print the whole stored output of one execution, however long it is."""
-    with open_storage(Home.locate()) as storage:
+    with open_store(Home.locate()) as storage:
         found = storage.executions.get(execution_id, output=False)
         if found is None:
             raise CloudOpsError(

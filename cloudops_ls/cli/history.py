@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from cloudops_ls.assistant.transcript import TranscriptFormat, transcript
+from cloudops_ls.cli.store import open_store
 from cloudops_ls.cli.tables import print_tables
 from cloudops_ls.cli.worker_call import ask_worker
-from cloudops_ls.composition import open_storage
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import Home
 from cloudops_ls.storage.records import Conversation
@@ -44,7 +44,7 @@ def list_conversations(
     as_json: AsJson = False,
 ) -> None:
     """List conversations, the most recently used first."""
-    with open_storage(Home.locate()) as storage:
+    with open_store(Home.locate()) as storage:
         _print(storage.chat.conversations(limit, label=label), as_json=as_json)
 
 
@@ -136,7 +136,7 @@ def delete_conversation(
 
 @contextmanager
 def _opened(conversation_id: str) -> Iterator[tuple[StorageService, Conversation]]:
-    with open_storage(Home.locate()) as storage:
+    with open_store(Home.locate()) as storage:
         found = storage.chat.get_conversation(conversation_id)
         if found is None:
             raise CloudOpsError(

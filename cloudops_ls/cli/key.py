@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cloudops_ls.cli.store import open_store
 from cloudops_ls.cli.worker_call import stop_worker
-from cloudops_ls.composition import database_url, open_storage
+from cloudops_ls.composition import database_url
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import PRIVATE_FILE, Home
 
@@ -143,7 +144,7 @@ def export_recovery(
     home = Home.locate()
     if output is not None and output.exists():
         raise CloudOpsError("The file exists already", where=str(output), fix="Name another one")
-    with open_storage(home) as storage:
+    with open_store(home) as storage:
         made = storage.export_recovery_key(replace=replace)
     if replace:
         typer.echo(

@@ -9,8 +9,8 @@ import typer
 from rich.table import Table
 
 from cloudops_ls.cli.defaults import preferred
+from cloudops_ls.cli.store import open_store
 from cloudops_ls.cli.tables import print_tables
-from cloudops_ls.composition import open_storage
 from cloudops_ls.home import Home, user_name
 
 preferences = typer.Typer(
@@ -51,12 +51,12 @@ def show(
 @preferences.command("set")
 def set_preference(name: Name, value: str) -> None:
     """Remember one."""
-    with open_storage(Home.locate()) as storage:
+    with open_store(Home.locate()) as storage:
         storage.preferences.change(user_name(), {name: value})
 
 
 @preferences.command("forget")
 def forget_preference(name: Name) -> None:
     """Forget one."""
-    with open_storage(Home.locate()) as storage:
+    with open_store(Home.locate()) as storage:
         storage.preferences.change(user_name(), {name: None})

@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from cloudops_ls.cli.estate import AsJson  # noqa: TC001 - Typer reads annotations
+from cloudops_ls.cli.store import open_store
 from cloudops_ls.cli.tables import print_tables
 from cloudops_ls.cli.worker_call import ask_worker
-from cloudops_ls.composition import open_storage
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.estate.untrusted import visible
 from cloudops_ls.home import Home
@@ -92,7 +92,7 @@ def changes(
     filters = ResourceFilter(
         types=tuple(type_ or ()), regions=tuple(region or ()), accounts=tuple(account or ())
     )
-    with open_storage(Home.locate()) as storage:
+    with open_store(Home.locate()) as storage:
         found = storage.estate.changes_since(when, filters, limit)
     if as_json:
         json.dump([change.model_dump(mode="json") for change in found], sys.stdout, indent=2)
@@ -138,7 +138,7 @@ def moment_of(text: str, now: datetime) -> datetime:
 
 
 def _found(home: Home, name: str) -> tuple[list[Resource], dict[str, list[Change]]]:
-    with open_storage(home) as storage:
+    with open_store(home) as storage:
         found = storage.estate.find(name)
         history = {one.arn: storage.estate.history(one.arn, _CHANGES_SHOWN) for one in found}
     return found, history

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from cloudops_ls.cli.checking import Read, read
 from cloudops_ls.cli.commands import Command, Profile, Region, print_finding
+from cloudops_ls.cli.store import open_store
 from cloudops_ls.cli.worker_call import ask_worker
 from cloudops_ls.commands.approval import ApprovalBook, approval_digest
 from cloudops_ls.commands.decisions import decision_details, execution_details
@@ -26,7 +27,7 @@ from cloudops_ls.commands.model import RiskLevel
 from cloudops_ls.commands.preview import preview
 from cloudops_ls.commands.rehearsal import rehearsal_in_words
 from cloudops_ls.commands.verdict import Decision, always_asked
-from cloudops_ls.composition import open_policy, open_storage
+from cloudops_ls.composition import open_policy
 from cloudops_ls.config import load_settings
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import Home, user_name
@@ -91,7 +92,7 @@ def run(
         ask_worker(home, wire.IMPACT, {"command": found.command.model_dump(mode="json")})
     )
     settings, _ = load_settings(home)
-    with open_storage(home) as storage:
+    with open_store(home) as storage:
         terminal = _Terminal(storage, open_policy(home), settings, told)
         outcome = terminal.run(found, found.command, impact, reveal=reveal)
     if found.command.access.mutates and found.command.resources:

@@ -10,8 +10,8 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
+from cloudops_ls.cli.store import open_store
 from cloudops_ls.cli.tables import print_tables
-from cloudops_ls.composition import open_storage
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import Home
 
@@ -67,7 +67,7 @@ def _known() -> dict[str, int]:
     home = Home.locate()
     known: dict[str, int] = {}
     if home.database.exists():
-        with open_storage(home) as storage:
+        with open_store(home) as storage:
             for scope in storage.sync.scopes():
                 known[scope.resource_type] = known.get(scope.resource_type, 0) + scope.count
     return known
