@@ -32,8 +32,9 @@ MARK: Final = "[redacted]"
 
 _WORDS = (
     r"pass(?:word|wd|phrase|code)?|pwd|secret|secret[_\-. ]?(?:access[_\-. ]?)?key|"
-    r"(?:api|access|auth|account|client|private|priv|service|signing|encryption|shared|master)"
-    r"[_\-. ]?key|(?:auth|access|api|bearer|session|security|refresh|id|oauth)?[_\-. ]?token|"
+    r"(?:api|app|application|access|auth|account|client|private|priv|service|signing|encryption|"
+    r"shared|shared[_\-. ]?access|master)[_\-. ]?key|"
+    r"(?:auth|access|api|bearer|session|security|refresh|id|oauth)?[_\-. ]?token|"
     r"connection[_\-. ]?string|credentials?"
 )
 
@@ -54,28 +55,101 @@ _HARMLESS = re.compile(
 )
 """Values that a secret-looking key may well have without being a secret."""
 
+_PLACEHOLDER = r"(?!\s{0,8}\[redacted)(?!arn:|\$|<|\{\{|fileb?://|true\b|false\b|none\b|null\b)"
+"""A value that is a reference, or is known to hold nothing."""
+_SAID = r"(?!required|optional|enabled|disabled|default|unknown)"
+_VALUE = r"(?:\"(?:[^\"\\]|\\.){1,8192}\"|'[^']{1,8192}'|[^\s\"'`]{1,8192})"
+_OPTIONS = (
+    r"password|passphrase|passcode|secret|secret-string|secret-binary|secret-access-key|"
+    r"secret-key|client-secret|shared-secret|(?:auth|access|session|security|refresh|id|api|"
+    r"bot|oauth)-token|api-key|private-key|user-data|credentials?"
+)
+"""Options of command lines whose value is secret."""
+
 _TEXT_RULES: Final = (
     # Every repetition that can start at many places is bounded: estate text may be hostile.
     # To the end of the text where the END line was cut off.
     re.compile(
-        r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----"
-        r"[\s\S]*?(?:-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----|\Z)"
+        r"-{4,5} ?BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
+        r"[\s\S]*?(?:-{4,5} ?END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}|\Z)"
+    ),
+    re.compile(r"PuTTY-User-Key-File-\d[\s\S]*?(?:Private-MAC: \w{1,128}|\Z)"),
+    # As the console hands them out: the id, and beside it the secret.
+    re.compile(
+        r"(?P<keep>(?<![A-Z0-9])A(?:KIA|SIA)[A-Z0-9]{16}[\"',:;|\s]{1,8})"
+        r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"
+    ),
+    re.compile(
+        r"(?P<keep>secret[_\- ]?access[_\- ]?key\s{1,8})[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])",
+        re.IGNORECASE,
     ),
     re.compile(r"(?<![A-Z0-9])(?:A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])"),
-    re.compile(r"(?<=://)(?P<keep>[^\s:/@?#\[\]]{0,256}:)[^\s/@?#]{1,1024}(?=@)"),
+    # Up to the last @ before the path: passwords hold that, too.
+    re.compile(r"(?<=://)(?P<keep>[^\s:/@?#\[\]]{0,256}:)[^\s/?#]{1,1024}(?=@)"),
     re.compile(
         r"(?P<keep>\b(?:bearer|basic)\s{1,8})[\w.~+/=-]{16,}",
         re.IGNORECASE,
     ),
-    re.compile(r"(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*"),
+    re.compile(
+        r"(?P<keep>\bauthorization[\"']?\s{0,8}[:=]\s{0,8}[\"']?(?:[\w-]{1,64}\s{1,8})?)"
+        r"(?!\s{0,8}\[redacted)(?=[^\s\"',;]{0,256}[\d=+/_])[^\s\"',;]{6,}",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"(?P<keep>\b(?:set-)?cookie:\s{0,8})(?!\s{0,8}\[redacted)[^\n\"']{8,}", re.IGNORECASE
+    ),
+    # Signed or encrypted: three parts, or five.
+    re.compile(r"(?<![\w-])eyJ[\w-]{10,}(?:\.eyJ[\w-]{10,}\.[\w-]*|(?:\.[\w-]{0,8192}){4})"),
+    # What a function or a container is started with.
+    re.compile(r"(?P<keep>\bVariables[\"']?\s{0,8}[=:]\s{0,8}\{)[^{}]{1,32768}(?=\})"),
+    re.compile(r"(?P<keep>\"environment\"\s{0,8}:\s{0,8}\[)[^\[\]]{1,32768}(?=\])"),
+    re.compile(
+        r"(?P<keep>\buser_?data[\"']?\s{0,8}[=:]\s{0,8}[\"']?)[A-Za-z0-9+/=]{20,}", re.IGNORECASE
+    ),
+    # Options: --master-user-password …, mysql -p…, curl -u name:…
+    re.compile(
+        r"(?P<keep>(?<![\w-])--(?!(?:no|manage|generate|rotate|reset|change|require|enable|"
+        r"disable)-)(?:[a-z]{1,30}-){0,4}"
+        rf"(?:{_OPTIONS})(?:=|(?:[ \t]|\\\n){{1,16}}))(?![\s\\-]){_PLACEHOLDER}{_VALUE}"
+    ),
+    re.compile(
+        r"(?P<keep>\b(?:mysql|mysqldump|mysqladmin|mariadb|sshpass)\b[^\n]{0,256}?\s-p ?)"
+        rf"{_PLACEHOLDER}{_VALUE}"
+    ),
+    re.compile(
+        r"(?P<keep>\b(?:docker|podman|helm)\b[^\n]{0,64}?\blogin\b[^\n]{0,256}?\s-p\s{1,8})"
+        rf"{_PLACEHOLDER}{_VALUE}"
+    ),
+    re.compile(rf"(?P<keep>\bredis-cli\b[^\n]{{0,256}}?\s-a\s{{1,8}}){_PLACEHOLDER}{_VALUE}"),
+    re.compile(
+        r"(?P<keep>\bcurl\b[^\n]{0,512}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"']{1,128}:)"
+        rf"{_PLACEHOLDER}[^\s\"']{{1,256}}"
+    ),
+    re.compile(
+        rf"(?P<keep>\blogin\s{{1,8}}\S{{1,128}}\s{{1,8}}password\s{{1,8}}){_PLACEHOLDER}\S{{1,256}}"
+    ),
     # key=value and key: value inside a text, quoted or not. The value must not be an ARN, a
     # reference such as {{resolve:…}} or a plain sentence word ("password: required").
     re.compile(
         rf"(?P<keep>(?:(?<![A-Za-z:])(?:{_WORDS})|(?<!:)(?:password|passwd|secret))"
-        r"[\"']?\s{0,8}[=:]\s{0,8}[\"']?)(?!arn:|\$|<|\{\{|\[redacted)"
+        rf"[\"']?\s{{0,8}}[=:]\s{{0,8}}[\"']?){_PLACEHOLDER}"
         r"(?=[^\s\"';,]{0,256}[\d!@#$%^&*+/])[^\s\"';,]{6,}",
         re.IGNORECASE,
     ),
+    # Directly behind an equals sign a word is a value, also one of letters alone.
+    re.compile(
+        rf"(?P<keep>(?:password|passwd|passphrase|pwd)=[\"']?){_PLACEHOLDER}{_SAID}"
+        r"[^\s\"';,&]{6,}",
+        re.IGNORECASE,
+    ),
+)
+_KUBERNETES: Final = re.compile(r"^[ \t\"]*kind[\"]?:[ \t]*[\"]?Secret\b", re.MULTILINE)
+_KUBERNETES_DATA: Final = re.compile(
+    r"^(?P<indent>[ \t]*)(?:data|stringData):[ \t]*\n(?:(?P=indent)[ \t]+[^\n]*(?:\n|\Z))+",
+    re.MULTILINE,
+)
+_KUBERNETES_VALUE: Final = re.compile(
+    r"(?P<keep>^[ \t]+[\w.-]{1,253}:[ \t]+)\S[^\n]*", re.MULTILINE
 )
 
 
@@ -83,7 +157,9 @@ def redact_text(text: str) -> str:
     """Return ``text`` with everything that looks like a credential replaced by a mark."""
     for rule in _TEXT_RULES:
         text = rule.sub(_replacement, text)
-    return text if len(text) < SHORTEST else token_shapes().sub(MARK, text)
+    if _KUBERNETES.search(text):
+        text = _KUBERNETES_DATA.sub(lambda data: _KUBERNETES_VALUE.sub(_replacement, data[0]), text)
+    return text if len(text) < SHORTEST else token_shapes().replaced(text, MARK)
 
 
 def redact(value: JsonValue, key: str = "") -> JsonValue:

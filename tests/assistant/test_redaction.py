@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 
+from benchmarks import operators_estate
+from benchmarks.estate import resources
 from cloudops_ls.assistant.redaction import MARK, redact, redact_text
+from cloudops_ls.assistant.request import enrich
+from tests.assistant.made_up_secrets import SHAPES, TEXTS
 
 KEY_ID = "AKIA" + "IOSFODNN7EXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/" + "bPxRfiCYEXAMPLEKEY"
@@ -96,56 +102,6 @@ def test_what_processes_are_started_with_is_never_sent() -> None:
     }
 
 
-A, H, N = "aB3" * 100, "0af" * 100, "123" * 20
-SHAPES = {
-    # Prefix and length as detect-secrets' plugins and gitleaks' rules have them; put together
-    # here, so that no scanner takes this file for a leak.
-    "Azure storage": "AccountKey=" + A[:86] + "==",
-    "Discord bot": "M" + A[:23] + "." + A[:6] + "." + A[:27],
-    "Discord webhook": "https://discord.com/api/webhooks/" + N[:18] + "/" + A[:68],
-    "GitHub": "ghp_" + A[:36],
-    "GitHub, fine-grained": "github_pat_" + A[:82],
-    "GitLab": "glpat-" + A[:20],
-    "GitLab runner": "glrt-" + A[:20],
-    "Mailchimp": H[:32] + "-us12",
-    "npm": "npm_" + A[:36],
-    "OpenAI": "sk-" + A[:20] + "T3BlbkFJ" + A[:20],
-    "OpenAI project": "sk-proj-" + A[:48],
-    "Anthropic": "sk-ant-api03-" + A[:90],
-    "PyPI": "pypi-" + "AgEIcHlwaS5vcmc" + A[:70],
-    "SendGrid": "SG." + A[:22] + "." + A[:43],
-    "Slack bot": "xoxb-" + N[:12] + "-" + A[:24].lower(),
-    "Slack app": "xapp-1-A0" + N[:9] + "-" + N[:13] + "-" + H[:64],
-    "Slack webhook": "https://hooks.slack.com/services/T" + N[:8] + "/B" + N[:8] + "/" + A[:24],
-    "Square": "sq0csp-" + A[:43],
-    "Stripe": "sk_live_" + A[:24],
-    "Telegram": N[:10] + ":" + A[:35],
-    "Twilio": "SK" + H[:32],
-    "Google API": "AIza" + A[:35],
-    "Google OAuth": "ya29." + A[:60],
-    "Vault": "hvs." + A[:90],
-    "DigitalOcean": "dop_v1_" + H[:64],
-    "Docker Hub": "dckr_pat_" + A[:27],
-    "Databricks": "dapi" + H[:32],
-    "Shopify": "shpat_" + H[:32],
-    "Grafana": "glsa_" + A[:41],
-    "Atlassian": "ATATT3" + A[:180],
-    "Hugging Face": "hf_" + "aBc" * 11 + "d",
-    "New Relic": "NRAK-" + ("ABC3" * 7)[:27],
-    "Linear": "lin_api_" + A[:40],
-    "Postman": "PMAK-" + H[:24] + "-" + H[:34],
-    "age": "AGE-SECRET-KEY-1" + "QPZRY9X8" * 7 + "GF",
-    "Teams webhook": "https://acme.webhook.office.com/webhookb2/" + H[:36] + "@" + H[:36],
-    "PostgreSQL": "postgresql://app:" + A[:12] + "@db.internal:5432/orders",
-    "MongoDB": "mongodb+srv://app:" + A[:12] + "@cluster0.example.net/",
-    "AMQP": "amqps://app:" + A[:12] + "@b-1.mq.us-west-2.amazonaws.com:5671",
-    "SQL Server": "Server=tcp:db,1433;User ID=app;Password=" + A[:12] + "1!;Encrypt=True",
-    "MySQL": "mysql -h db -u app --password=" + A[:12] + "7",
-    "session token": "aws_session_token = " + A[:200],
-    "console password": "Password: " + A[:10] + "9!",
-}
-
-
 @pytest.mark.parametrize("name", SHAPES)
 def test_known_shapes_of_secrets_are_replaced_wherever_they_stand(name: str) -> None:
     shape = SHAPES[name]
@@ -158,9 +114,41 @@ def test_known_shapes_of_secrets_are_replaced_wherever_they_stand(name: str) -> 
     assert MARK in str(redact({"note": shape}))
 
 
+@pytest.mark.parametrize("name", TEXTS)
+def test_what_is_secret_by_what_stands_around_it_is_replaced(name: str) -> None:
+    text, secret = TEXTS[name]
+    found = redact_text(f"We ran this:\n{text}\nand then nothing.")
+    assert secret not in found and MARK in found, found
+    assert found.startswith("We ran this:\n") and found.endswith("\nand then nothing.")
+    assert text.split()[0].split("=")[0].split(":")[0] in found or text.startswith(("Pu", "----"))
+    assert redact_text(found) == found
+
+
+def test_nothing_of_an_estate_looks_like_a_secret() -> None:
+    """Names, ids, ARNs, digests and addresses of 4,000 resources arrive whole."""
+    made = [*operators_estate.estate(), *islice(resources(2_000), 2_000)]
+    assert len(made) == 4_000
+    for one in made:
+        sent = enrich(one)
+        assert MARK not in sent.model_dump_json(), sent
+        assert redact_text(f"{one.name} {one.identifier} {one.arn}").startswith(one.name)
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "aws rds modify-db-instance --manage-master-user-password\nThen wait for it.",
+        "aws rds describe-db-instances --starting-token abc123 --page-size 20",
+        "aws cognito-idp create-user-pool-client --generate-secret for the shop",
+        "aws secretsmanager get-secret-value --secret-id prod/db-main --region us-west-2",
+        "aws lambda create-function --user-data file://boot.sh --password {{resolve:ssm:pw}}",
+        "authorization: required for everybody",
+        "kind: ConfigMap\ndata:\n  mode: production\n",
+        "mysql -h db -u app -p",
+        "d41d8cd98f00b204e9800998ecf8427e and 2fd4e1c67a2d28fced849ee1bb76e7391b93eb12",
+        "sha256:" + "4b1d" * 16,
+        "key-0123456789abcdef0 lt-0123456789abcdef0 s.prod-app.internal",
+        "arn:aws:kms:us-east-1:111122223333:key/3f2504e0-4f89-41d3-9a0c-0305e82c3301",
         "arn:aws:sns:us-east-1:111122223333:orders-of-the-european-production-shops-v2",
         "arn:aws:sqs:us-east-1:111122223333:dead-letters-of-all-production-consumers-eu",
         "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0a1b",
@@ -203,6 +191,20 @@ def test_long_hostile_text_takes_no_noticeable_time() -> None:
         "https://hooks.slack.com/services/T" * 5_000,
         "https://a.webhook.office.com/webhookb2/" * 5_000,
         "A0" * 90_000,
+        "mysql -" * 20_000,
+        "curl " * 30_000,
+        "docker login " * 15_000,
+        "--password" * 20_000,
+        "login a " * 20_000,
+        "Variables={" * 15_000,
+        '"environment":[' * 10_000,
+        "---- BEGIN " * 15_000,
+        "kind: Secret\n" * 10_000,
+        "data:\n a: b\n" * 10_000 + "kind: Secret",
+        "authorization: a " * 10_000,
+        "eyJaaaaaaaaaa." * 12_000,
+        "IQoJb3JpZ2lu" * 15_000,
+        "aB3aB3_mmk" * 20_000,
     ):
         redact_text(text)
     assert time.process_time() - started < 5
