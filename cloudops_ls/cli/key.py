@@ -15,7 +15,7 @@ from cloudops_ls.cli.store import open_store
 from cloudops_ls.cli.worker_call import stop_worker
 from cloudops_ls.composition import database_url
 from cloudops_ls.errors import CloudOpsError
-from cloudops_ls.home import PRIVATE_FILE, Home
+from cloudops_ls.home import Home
 
 if TYPE_CHECKING:
     from cloudops_ls.storage.keys import KeyRing
@@ -66,8 +66,8 @@ def status(
         "key_id": record.key_id,
         "created": record.created_at.isoformat(timespec="seconds"),
         "recovery_key": record.recovery.recipient if record.recovery else None,
-        "opens": problem is None,
         "change": "interrupted" if rotation.unsettled(home) else None,
+        "opens": problem is None,
         "problem": None if problem is None else str(problem),
     }
     if as_json:
@@ -141,6 +141,8 @@ def export_recovery(
     It is an age identity, shown once and kept nowhere: print it, or put it into a password
     manager.
     """
+    from cloudops_ls.storage import durable_files
+
     home = Home.locate()
     if output is not None and output.exists():
         raise CloudOpsError("The file exists already", where=str(output), fix="Name another one")
@@ -157,9 +159,7 @@ def export_recovery(
         typer.echo(text, nl=False)
         return
     try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        durable_files.write_new(output, text.encode())
     except OSError as error:
         raise CloudOpsError(
             f"Cannot write the recovery key: {error.strerror}",

@@ -8,19 +8,15 @@ the table ends with either, and both are fine.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
-import os
-import secrets
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cloudops_ls.errors import CloudOpsError
-from cloudops_ls.home import PRIVATE_FILE
+from cloudops_ls.storage import durable_files
 from cloudops_ls.storage.audit_chain import GENESIS, Break
-from cloudops_ls.storage.key_record import sync_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,18 +124,9 @@ class HeadFile:
             It cannot be written.
         """
         signed = _SignedHead(head=head, signature=_signature(key, head))
-        temporary = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(signed.model_dump_json().encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._path)
-            sync_directory(self._path.parent)
+            durable_files.replace(self._path, signed.model_dump_json().encode() + b"\n")
         except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
             raise CloudOpsError(
                 f"The audit log cannot be written: {error.strerror}",
                 where=str(self._path),

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
-import os
 import secrets
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cloudops_ls.errors import CloudOpsError
-from cloudops_ls.home import PRIVATE_FILE
+from cloudops_ls.storage import durable_files
 from cloudops_ls.storage.records import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 WRAPPED_BYTES = 40
 SALT_BYTES = 16
@@ -172,7 +170,7 @@ class WrappedKey(BaseModel):
         CloudOpsError
             The file exists already or cannot be written.
         """
-        self._write(path, Path.hardlink_to)
+        self._write(path, durable_files.write_new)
 
     def replace(self, path: Path) -> None:
         """Write ``path`` whole, durably, or not at all, instead of what is there.
@@ -182,35 +180,14 @@ class WrappedKey(BaseModel):
         CloudOpsError
             The file cannot be written.
         """
-        self._write(path, lambda target, temporary: temporary.replace(target))
+        self._write(path, durable_files.replace)
 
-    def _write(self, path: Path, place: Callable[[Path, Path], object]) -> None:
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    def _write(self, path: Path, write: Callable[[Path, bytes], None]) -> None:
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(self.model_dump_json(indent=2).encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            place(path, temporary)
-            sync_directory(path.parent)
+            write(path, self.model_dump_json(indent=2).encode() + b"\n")
         except OSError as error:
             raise CloudOpsError(
                 f"Cannot write the wrapped key: {error.strerror}",
                 where=str(path),
                 fix="Make the directory writable and free some space",
             ) from error
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
-
-
-def sync_directory(directory: Path) -> None:
-    """Make a new name in ``directory`` durable, where the platform can."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

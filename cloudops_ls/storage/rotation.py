@@ -17,7 +17,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from cloudops_ls.errors import CloudOpsError
-from cloudops_ls.storage.key_record import KeyKind, WrappedKey, sync_directory
+from cloudops_ls.storage.durable_files import sync_directory
+from cloudops_ls.storage.key_record import KeyKind, WrappedKey
 from cloudops_ls.storage.key_sources import forget_in_keychain
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from cloudops_ls.errors import CloudOpsError, RetryableError
 from cloudops_ls.home import PRIVATE_FILE
 from cloudops_ls.storage.database import BUSY_TIMEOUT, MIGRATION_TIMEOUT
-from cloudops_ls.storage.key_record import sync_directory
+from cloudops_ls.storage.durable_files import sync_directory
 from cloudops_ls.storage.locks import FileLock
 from cloudops_ls.storage.schema import HEAD
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, or_, select, update
 
 from cloudops_ls.errors import CloudOpsError
-from cloudops_ls.home import PRIVATE_FILE
+from cloudops_ls.storage import durable_files
 from cloudops_ls.storage.records import (
     Scope,
     ScopeOutcome,
@@ -154,14 +152,9 @@ class SyncState:
             "written": now().isoformat(),
         }
         path = self._home.sync_status
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(content, file, indent=2)
-            temporary.replace(path)
+            durable_files.replace(path, json.dumps(content, indent=2).encode())
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise CloudOpsError(
                 f"Cannot write the sync status: {error.strerror}", where=str(path)
             ) from error

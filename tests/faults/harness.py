@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import Home
+from tests.storage.needles import assert_nothing_readable, encodings, files_below
 
 from .workload import ATTEMPTS
 
@@ -234,6 +235,7 @@ def campaign(
     """
     tally = Tally(f"kill: {workload.name}" + "".join(f" [{each}]" for each in switches))
     dice = random.Random(f"{workload.name} {seed}")
+    needles = [coded for text in workload.planted for coded in encodings(text)]
     template = Home(where / "template")
     workload.prepare(template)
     with Nursery() as nursery:
@@ -269,6 +271,7 @@ def campaign(
                 if run.error is not None:
                     tally.unnamed.append(f"{point}: the work itself failed\n{run.error}")
             before = len(tally.lost) + len(tally.unnamed)
+            judge(tally, point, lambda: assert_nothing_readable(files_below(home.root), needles))  # noqa: B023
             judge(tally, point, lambda: workload.check(home, acknowledged))  # noqa: B023
             if len(tally.lost) + len(tally.unnamed) == before:
                 shutil.rmtree(home.root)

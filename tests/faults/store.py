@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event
 from cloudops_ls.storage.service import StorageService
 from tests.storage.samples import ring
 
-from .workload import ATTEMPTS, Child, Workload
+from .workload import ATTEMPTS, IN_THE_CLEAR, Child, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -66,6 +66,8 @@ class ScriptedWorkload(Workload):
     def work(self, child: Child) -> None:
         if SYNCHRONOUS_OFF in child.switches:
             _never_sync()
+        if IN_THE_CLEAR in child.switches:
+            (child.home.data / "spilt").write_text(self.planted[0])
         with self.open(child.home) as service:
             for number, operation in enumerate(self.operations(child.attempt)):
                 child.step([child.attempt, number], lambda: operation.real(service))  # noqa: B023

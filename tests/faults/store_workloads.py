@@ -39,6 +39,7 @@ class SyncWorkload(ScriptedWorkload):
     """Listings of one scope: generations, batches, sweeps, single deletions."""
 
     name = "sync"
+    planted = ("arn:aws:rds:",)
 
     def fill(self, service: StorageService) -> None:
         generation = service.estate.begin_scope(ACCOUNT, REGION, "rds_instance")
@@ -98,6 +99,7 @@ class ChatWorkload(ScriptedWorkload):
     """Conversations that are begun, continued, described and deleted."""
 
     name = "chat"
+    planted = ("-0 says 0 ",)
 
     def initial(self) -> dict[str, Any]:
         return {}
@@ -140,6 +142,7 @@ class RotationWorkload(ScriptedWorkload):
     """A new data key for a filled store, again and again."""
 
     name = "key rotation"
+    planted = ("arn:aws:rds:",)
 
     def fill(self, service: StorageService) -> None:
         service.estate.bulk_upsert(each for batch in range(10) for each in _batch(batch, -1))
@@ -187,6 +190,7 @@ class MigrationWorkload(Workload):
     """A store of the first schema is opened, and so brought to the newest one."""
 
     name = "migration"
+    planted = ("x" * 100,)
 
     def prepare(self, home: Home) -> None:
         home.create()
@@ -237,6 +241,7 @@ class ExecutionWorkload(ScriptedWorkload):
     """Commands recorded from approval to end, their output piece by piece."""
 
     name = "execution record"
+    planted = ("describe-instances", "line 1 of ")
 
     def initial(self) -> dict[str, Any]:
         return {}

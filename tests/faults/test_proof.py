@@ -17,7 +17,7 @@ from .store_workloads import (
     RotationWorkload,
     SyncWorkload,
 )
-from .workload import ACKNOWLEDGE_FIRST
+from .workload import ACKNOWLEDGE_FIRST, IN_THE_CLEAR
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,7 @@ pytestmark = pytest.mark.timeout(900)
         (MigrationWorkload(), ACKNOWLEDGE_FIRST),
         (ChatWorkload(), SYNCHRONOUS_OFF),
         (RotationWorkload(), EXCHANGE_EARLY),
+        (ExecutionWorkload(), IN_THE_CLEAR),
     ],
     ids=lambda value: getattr(value, "name", value),
 )

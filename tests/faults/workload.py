@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ACKNOWLEDGE_FIRST = "acknowledge before the work is done"
 """Switch that every workload understands: it turns each of them red."""
+IN_THE_CLEAR = "written in the clear"
+"""Switch: something of what is stored lies in a file of its own."""
 CLOCK_JUMPS = "clock jumps"
 """Switch that turns nothing red: the time of day jumps by years from call to call (Linux)."""
 ATTEMPTS = 2
@@ -31,6 +33,8 @@ class Workload(ABC):
 
     name: ClassVar[str]
     """As it stands in the table."""
+    planted: ClassVar[tuple[str, ...]] = ()
+    """Texts within what is stored: no file may ever hold them, wherever the process ended."""
     talks: ClassVar[bool] = False
     """Whether what it sends to a server counts among the calls at which it may end."""
 

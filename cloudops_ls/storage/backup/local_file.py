@@ -10,8 +10,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import os
-import secrets
 import tarfile
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -20,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.home import PRIVATE_FILE
+from cloudops_ls.storage import durable_files
 from cloudops_ls.storage.backup.documents import Stream
 from cloudops_ls.storage.backup.envelope import COMPRESSION
 from cloudops_ls.storage.backup.errors import BackupDamagedError
 from cloudops_ls.storage.backup.streams import cut, sources
-from cloudops_ls.storage.key_record import sync_directory
 from cloudops_ls.storage.records import now
 from cloudops_ls.storage.recovery_key import AgeKey, NotSealedForThisKeyError, Recipient
 from cloudops_ls.storage.schema import HEAD
@@ -256,15 +254,8 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def _write_new(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        path.hardlink_to(temporary)
-        sync_directory(path.parent)
+        durable_files.write_new(path, content)
     except FileExistsError:
         raise _exists(path) from None
     except OSError as error:
@@ -273,8 +264,6 @@ def _write_new(path: Path, content: bytes) -> None:
             where=str(path),
             fix="Choose another place, or free some space",
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _exists(path: Path) -> CloudOpsError:
