@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.storage.backup import health
 from cloudops_ls.storage.backup.access import BackupAccess, wrapped_keys
-from cloudops_ls.storage.backup.aside import Aside, require_known
+from cloudops_ls.storage.backup.aside import require_known
 from cloudops_ls.storage.backup.bucket_lock import BucketLock, LockKind
-from cloudops_ls.storage.backup.layout import date_name
+from cloudops_ls.storage.backup.entry import StoreEntry
 from cloudops_ls.storage.backup.local_file import (
     ImportedFile,
     KeySealer,
@@ -23,9 +23,9 @@ from cloudops_ls.storage.backup.local_file import (
 )
 from cloudops_ls.storage.backup.progress import Watch
 from cloudops_ls.storage.backup.pruning import Pruned, Pruner
-from cloudops_ls.storage.backup.reading import choose, read_chunks, read_snapshot
+from cloudops_ls.storage.backup.reading import backups_in, choose, read_chunks, read_snapshot
 from cloudops_ls.storage.backup.records import Backup, BackupPlan, Restored, ScheduleState
-from cloudops_ls.storage.backup.restoring import RestoreMode, Restorer
+from cloudops_ls.storage.backup.restoring import RestoreMode
 from cloudops_ls.storage.backup.schedule import next_due
 from cloudops_ls.storage.backup.state import BackupState
 from cloudops_ls.storage.backup.verifying import Verification, verify
@@ -34,19 +34,17 @@ from cloudops_ls.storage.health import HealthPart, PartState
 from cloudops_ls.storage.records import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from cloudops_ls.home import Home
     from cloudops_ls.storage.audit import AuditLog
-    from cloudops_ls.storage.backup.documents import Stream
     from cloudops_ls.storage.database import Database
     from cloudops_ls.storage.recovery_key import Recipient, RecoveryKey
     from cloudops_ls.storage.sync import SyncState
 
 WAIT = 30.0
 """Seconds to wait for another operation on the backups of this store."""
-_BEFORE = "before-restore-"
 
 
 class Backups:
@@ -137,7 +135,7 @@ class Backups:
             chunks = read_chunks(repository, snapshot.chunks, watch)
             keys = [repository.key.age] + ([recovery] if recovery is not None else [])
             sealer = KeySealer([key.recipient for key in keys], keys)
-            return self._restore(name, snapshot.streams, chunks, mode, sealer, watch)
+            return self._entry(sealer, watch).restore(name, snapshot.streams, chunks, mode)
 
     def list_backups(self, recovery: RecoveryKey | None = None) -> list[Backup]:
         """Return the backups in the bucket, newest first, damaged ones among them."""
@@ -145,30 +143,7 @@ class Backups:
         if recovery is None and self.state.key() is None and not wrapped_keys(plan):
             return []
         repository = self._access.to_read(plan, recovery, join=False)
-        mine = self.state.store_id()
-        found = []
-        for each in repository.manifests():
-            manifest = each.manifest
-            if manifest is None:
-                problem = str(each.problem)
-                found.append(Backup(each.name, None, "", False, {}, 0, problem))
-                continue
-            rows = {
-                table: count
-                for part in manifest.parts.values()
-                for table, count in part.rows.items()
-            }
-            found.append(
-                Backup(
-                    each.name,
-                    manifest.created_at,
-                    manifest.host,
-                    manifest.store_id == mine,
-                    rows,
-                    manifest.new_bytes,
-                )
-            )
-        return sorted(found, key=lambda each: each.name, reverse=True)
+        return backups_in(repository, mine=self.state.store_id())
 
     def auto_backup(self, enabled: bool) -> None:
         """Turn the schedule on or off, whatever the setting says.
@@ -264,9 +239,8 @@ class Backups:
             sealer = PassphraseSealer(passphrase) if passphrase else self._access.sealer(recovery)
             file = ImportedFile(path, sealer)
             require_known(file.export.schema_revision, where=str(path))
-            return self._restore(
-                path.name, file.export.streams, file.chunks(), mode, sealer, watch or Watch()
-            )
+            entry = self._entry(sealer, watch or Watch())
+            return entry.restore(path.name, file.export.streams, file.chunks(), mode)
 
     # Schedule
 
@@ -332,37 +306,10 @@ class Backups:
             )
         return plan
 
-    def _restore(
-        self,
-        name: str,
-        streams: Iterable[Stream],
-        chunks: Iterator[tuple[str, bytes]],
-        mode: RestoreMode,
-        sealer: Sealer,
-        watch: Watch,
-    ) -> Restored:
-        scanning = self._sync.lock()
-        with (
-            scanning.holding(timeout=WAIT, doing="scanning the estate"),
-            Aside(self._home.data) as aside,
-        ):
-            aside.load(tuple(streams), chunks, where=name)
-            copy = self._safety_copy(sealer, watch) if mode is RestoreMode.REPLACE else None
-            watch.step("Restoring")
-            added = Restorer(self._database, self._audit, aside).restore(mode, name)
-            self._sync.recover()
-            return Restored(name, added, copy)
-
-    def _safety_copy(self, sealer: Sealer, watch: Watch) -> Path:
-        """Export what is about to be replaced, and keep only this newest copy."""
-        data = self._home.data
-        older = list(data.glob(f"{_BEFORE}*"))
-        moment = now()
-        path = data / f"{_BEFORE}{date_name(moment, f'{moment.microsecond:08x}')}.encrypted.tar.gz"
-        export_file(self._database, path, sealer, self._origin(), watch)
-        for each in older:
-            each.unlink(missing_ok=True)
-        return path
+    def _entry(self, sealer: Sealer, watch: Watch) -> StoreEntry:
+        return StoreEntry(
+            self._database, self._audit, self._sync, self._home, self._origin(), sealer, watch
+        )
 
     def _origin(self) -> Origin:
         return Origin(self.state.store_id(), socket.gethostname(), installed_version("cloudops-ls"))

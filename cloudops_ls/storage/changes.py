@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pydantic import JsonValue
+    from sqlalchemy import Select
 
     from cloudops_ls.storage.database import Database
+    from cloudops_ls.storage.records import ResourceFilter
     from cloudops_ls.storage.resource import Resource
 
 MOST = 200_000
@@ -89,6 +91,32 @@ def forget(connection: Connection, before: datetime, most: int = MOST) -> int:
         )
     )
     return gone.rowcount
+
+
+def since(
+    connection: Connection, when: datetime, wanted: ResourceFilter, limit: int
+) -> list[Change]:
+    """Return what happened since ``when`` in some accounts, regions and types, newest first."""
+    query = select(ResourceChangeRow).where(ResourceChangeRow.at >= when)
+    for column, values in (
+        (ResourceChangeRow.account_id, wanted.accounts),
+        (ResourceChangeRow.region, wanted.regions),
+        (ResourceChangeRow.resource_type, wanted.types),
+    ):
+        if values:
+            query = query.where(column.in_(values))
+    return _newest(connection, query, limit)
+
+
+def of(connection: Connection, arn: str, limit: int) -> list[Change]:
+    """Return what happened to one resource, newest first."""
+    query = select(ResourceChangeRow).where(ResourceChangeRow.arn == arn)
+    return _newest(connection, query, limit)
+
+
+def _newest(connection: Connection, query: Select[ResourceChangeRow], limit: int) -> list[Change]:
+    ordered = query.order_by(ResourceChangeRow.seq.desc()).limit(limit)
+    return [change_of(row) for row in connection.execute(ordered)]
 
 
 def change_of(row: Row[Any]) -> Change:

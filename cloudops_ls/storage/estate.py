@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from cloudops_ls.storage import changes, sync
-from cloudops_ls.storage.document_parts import engine_of, metadata_of, tags_of
 from cloudops_ls.storage.records import (
     AccountRecord,
     Change,
@@ -29,22 +28,25 @@ from cloudops_ls.storage.resource_rows import (
     loading,
     resource_of,
 )
+from cloudops_ls.storage.resource_streams import (
+    names_since,
+    stream_details,
+    stream_metadata,
+    stream_names,
+)
 from cloudops_ls.storage.resource_writes import count_seen, remove, sweep, write_resources
 from cloudops_ls.storage.search import EstateSearch, Similarity, find
-from cloudops_ls.storage.tables import AccountRow, ResourceChangeRow, ResourceRow
+from cloudops_ls.storage.tables import AccountRow, ResourceRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
-
-    from sqlalchemy import Select
 
     from cloudops_ls.storage.database import Database
     from cloudops_ls.storage.resource import Resource
 
 TRANSACTION_SIZE = 2000
 """Resources per transaction of a bulk write, so that other writers get their turn."""
-NAMES_CHUNK = 5000
 _NAMES_PER_QUERY = 500
 
 
@@ -288,54 +290,19 @@ class EstateStorage:
 
     def names(self) -> Iterator[NameRow]:
         """Stream what completion needs of every resource, by name."""
-        columns = (getattr(ResourceRow, field) for field in NameRow._fields)
-        query = select(*columns).order_by(ResourceRow.name_key)
-        with self._database.read() as connection:
-            # The driver's own cursor: SQLAlchemy's rows would double the time for 100,000 names.
-            cursor = connection.connection.cursor()
-            try:
-                cursor.execute(str(query.compile(dialect=connection.dialect)))
-                while chunk := cursor.fetchmany(NAMES_CHUNK):
-                    yield from map(NameRow._make, chunk)
-            finally:
-                cursor.close()
+        return stream_names(self._database)
 
     def details(self) -> Iterator[tuple[str, str, str | None]]:
         """Stream what descriptions look at: ARN, tags but ``Name`` as JSON, and engine."""
-        document = ResourceRow.document
-        return self._stream(select(ResourceRow.arn, tags_of(document), engine_of(document)))
+        return stream_details(self._database)
 
     def metadata(self, types: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Stream ARN and metadata, as JSON, of every resource of some types."""
-        query = select(ResourceRow.arn, metadata_of(ResourceRow.document))
-        return self._stream(query.where(ResourceRow.resource_type.in_(list(types))))
-
-    def _stream(self, query: Select[*tuple[Any, ...]]) -> Iterator[Any]:
-        with self._database.read() as connection:
-            # The driver's own cursor: SQLAlchemy's rows would double the time.
-            cursor = connection.connection.cursor()
-            try:
-                options = {"literal_binds": True}
-                text = query.compile(dialect=connection.dialect, compile_kwargs=options)
-                cursor.execute(str(text))
-                while chunk := cursor.fetchmany(NAMES_CHUNK):
-                    yield from chunk
-            finally:
-                cursor.close()
+        return stream_metadata(self._database, types)
 
     def names_since(self, revision: int, limit: int) -> NameChanges | None:
         """Return what has changed since a revision; None when it is more than ``limit``."""
-        columns = [getattr(ResourceRow, field) for field in NameRow._fields]
-        query = (
-            select(*columns, tags_of(ResourceRow.document).label("tags"))
-            .where(ResourceRow.revision > revision)
-            .limit(limit + 1)
-        )
-        with self._database.read() as connection:
-            now = current_revision(connection)
-            rows = [(NameRow(*row[:-1]), row[-1]) for row in connection.execute(query)]
-            count = connection.execute(select(func.count(ResourceRow.arn))).scalar_one()
-        return NameChanges(now, count, rows) if len(rows) <= limit else None
+        return names_since(self._database, revision, limit)
 
     def generation(self) -> int:
         """Return a number that changes whenever any resource changes, appears or goes."""
@@ -358,29 +325,13 @@ class EstateStorage:
         limit
             Changes returned at most.
         """
-        wanted = filters or ResourceFilter()
-        query = select(ResourceChangeRow).where(ResourceChangeRow.at >= when)
-        for column, values in (
-            (ResourceChangeRow.account_id, wanted.accounts),
-            (ResourceChangeRow.region, wanted.regions),
-            (ResourceChangeRow.resource_type, wanted.types),
-        ):
-            if values:
-                query = query.where(column.in_(values))
-        newest = query.order_by(ResourceChangeRow.seq.desc()).limit(limit)
         with self._database.read() as connection:
-            return [changes.change_of(row) for row in connection.execute(newest)]
+            return changes.since(connection, when, filters or ResourceFilter(), limit)
 
     def history(self, arn: str, limit: int = 100) -> list[Change]:
         """Return what happened to one resource, newest first; it may be gone by now."""
-        query = (
-            select(ResourceChangeRow)
-            .where(ResourceChangeRow.arn == arn)
-            .order_by(ResourceChangeRow.seq.desc())
-            .limit(limit)
-        )
         with self._database.read() as connection:
-            return [changes.change_of(row) for row in connection.execute(query)]
+            return changes.of(connection, arn, limit)
 
     def forget_changes(self, before: datetime) -> int:
         """Delete the history from before a moment; return how many changes that were."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.storage.backup.errors import BackupDamagedError
 from cloudops_ls.storage.backup.layout import PARTS, ObjectKind
+from cloudops_ls.storage.backup.records import Backup
 from cloudops_ls.storage.backup.repository import PARALLEL
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from cloudops_ls.storage.backup.documents import Manifest, Part, Stream
     from cloudops_ls.storage.backup.progress import Watch
-    from cloudops_ls.storage.backup.repository import Repository
+    from cloudops_ls.storage.backup.repository import FoundManifest, Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,36 @@ def read_snapshot(repository: Repository, name: str) -> Snapshot:
     manifest = repository.get_manifest(name)
     parts = {kind: repository.get_part(kind, name, manifest) for kind in PARTS}
     return Snapshot(name, manifest, parts)
+
+
+def backups_in(repository: Repository, *, mine: str) -> list[Backup]:
+    """Return all backups, newest first, damaged ones among them.
+
+    Parameters
+    ----------
+    mine
+        Id of the store that asks.
+    """
+    return sorted(
+        (_described(each, mine) for each in repository.manifests()),
+        key=lambda each: each.name,
+        reverse=True,
+    )
+
+
+def _described(found: FoundManifest, mine: str) -> Backup:
+    manifest = found.manifest
+    if manifest is None:
+        return Backup(found.name, None, "", False, {}, 0, str(found.problem))
+    rows = {table: count for part in manifest.parts.values() for table, count in part.rows.items()}
+    return Backup(
+        found.name,
+        manifest.created_at,
+        manifest.host,
+        manifest.store_id == mine,
+        rows,
+        manifest.new_bytes,
+    )
 
 
 def read_chunks(
