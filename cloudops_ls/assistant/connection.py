@@ -58,9 +58,10 @@ class Endpoint(Generic[E]):
 class ServerConnection:
     """Sends requests to one server and streams their answers.
 
-    Certificates are verified; proxies and additional CAs come from the environment
-    (``HTTPS_PROXY``, ``NO_PROXY``, ``SSL_CERT_FILE``). Servers on this machine are never asked
-    through a proxy. Redirects are not followed: they would take token and estate elsewhere.
+    Certificates are verified; proxies and authorities come from the environment
+    (``HTTPS_PROXY``, ``NO_PROXY``; :mod:`cloudops_ls.assistant.trust`). Servers on this machine
+    are never asked through a proxy. Redirects are not followed: they would take token and estate
+    elsewhere.
 
     A request is sent again only where nothing of an answer has arrived: no connection, or 429,
     502, 503 and 504.

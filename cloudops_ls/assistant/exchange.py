@@ -26,6 +26,7 @@ from cloudops_ls.assistant.base import (
     AssistantUnavailable,
     AssistantUnreachable,
 )
+from cloudops_ls.assistant.trust import tls_context
 from cloudops_ls.errors import CloudOpsError
 
 if TYPE_CHECKING:
@@ -56,8 +57,11 @@ def create_client(url: ServerUrl, timings: HttpTimings) -> httpx.AsyncClient:
     CloudOpsError
         The environment names a proxy or certificates that cannot be used.
     """
+    encrypted = urlsplit(url.base).scheme == "https"
+    trusted = tls_context() if encrypted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         return httpx.AsyncClient(
+            verify=trusted,
             timeout=httpx.Timeout(timings.silence, connect=timings.connect, pool=None),
             headers={"User-Agent": f"cloudops-ls/{__version__}"},
             # None is the direct transport: requests to this machine never leave it.
@@ -65,9 +69,9 @@ def create_client(url: ServerUrl, timings: HttpTimings) -> httpx.AsyncClient:
         )
     except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
         raise CloudOpsError(
-            "The environment's proxy or certificate settings cannot be used",
+            "The environment's proxy cannot be used",
             where=url.where,
-            fix="Check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
+            fix="Check HTTPS_PROXY, ALL_PROXY and NO_PROXY",
         ) from error
 
 
@@ -204,11 +208,16 @@ def _unreachable(error: httpx.TransportError, where: str) -> AssistantUnreachabl
         return AssistantUnreachable(
             "The certificate of the assistant's server is not trusted",
             where=where,
-            fix="If its authority is your own, name its file in SSL_CERT_FILE",
+            fix="If its authority is your own, or a proxy opens TLS, name the authority's file in "
+            "AWS_CA_BUNDLE or SSL_CERT_FILE",
         )
     if isinstance(error, httpx.ProxyError):
+        status = str(error).partition(" ")[0]
+        said = f" (status {status})" if status.isdecimal() else ""
         return AssistantUnreachable(
-            "The proxy does not lead to the assistant", where=where, fix="Check HTTPS_PROXY"
+            f"The proxy does not lead to the assistant{said}",
+            where=where,
+            fix="Check HTTPS_PROXY, with its user and password, and NO_PROXY",
         )
     if isinstance(error, httpx.ConnectTimeout):
         what = "The assistant cannot be reached: no connection in time"
