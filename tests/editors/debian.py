@@ -31,12 +31,14 @@ class DebianEditor:
         What the tests call it.
     program
         Where the program is in the unpacked packages.
+    packages
+        The editor, and what of its plugins the release has.
     """
 
     name: str
     suite: str
-    package: str
     program: str
+    packages: tuple[str, ...]
 
     def install(self, folder: Path) -> None:
         """Unpack the editor into ``folder``.
@@ -54,7 +56,7 @@ class DebianEditor:
         shutil.rmtree(archives, ignore_errors=True)
         (archives / "partial").mkdir(parents=True)
         self._apt(archives, "update")
-        self._apt(archives, "install", "--yes", "--download-only", self.package)
+        self._apt(archives, "install", "--yes", "--download-only", *self.packages)
         for archive in archives.glob("*.deb"):
             run("dpkg-deb", "--extract", archive, folder)
         shutil.rmtree(archives)
@@ -82,18 +84,19 @@ class DebianEditor:
         try:
             run("apt-get", "-qq", *given, *arguments)
         except RuntimeError as error:
+            wanted = " ".join(self.packages)
             raise UnavailableError(
-                f"no answer from the Debian mirror for: {self.package} of {self.suite}"
+                f"no answer from the Debian mirror for: {wanted} of {self.suite}"
             ) from error
 
 
 EDITORS = (
-    # The stable release's has no vim.lsp.config; the next one's has.
-    DebianEditor("neovim-0.10", "trixie", "neovim", "usr/bin/nvim"),
-    DebianEditor("neovim", "forky", "neovim", "usr/bin/nvim"),
+    # The stable release's has no vim.lsp.config; the next one's has, and telescope beside it.
+    DebianEditor("neovim-0.10", "trixie", "usr/bin/nvim", ("neovim",)),
+    DebianEditor("neovim", "forky", "usr/bin/nvim", ("neovim", "neovim-telescope")),
     # The first that asks: window/showMessageRequest came after 25.07.
-    DebianEditor("helix", "sid", "hx", "usr/bin/hx"),
-    DebianEditor("emacs", "trixie", "emacs-nox", "usr/bin/emacs-nox"),
+    DebianEditor("helix", "sid", "usr/bin/hx", ("hx",)),
+    DebianEditor("emacs", "trixie", "usr/bin/emacs-nox", ("emacs-nox", "elpa-lsp-mode")),
 )
 RECIPE = (Path(__file__),)
 

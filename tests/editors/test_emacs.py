@@ -1,4 +1,4 @@
-"""A real Emacs with eglot, with the configuration of docs/emacs.md."""
+"""A real Emacs with each of its two clients, with the configurations of docs/emacs.md."""
 
 from __future__ import annotations
 
@@ -17,13 +17,35 @@ if TYPE_CHECKING:
     from cloudops_ls.demo.cloud import DemoCloud
 
 
+HOVER = {"With eglot": "eldoc", "With lsp-mode": "lsp-describe-thing-at-point"}
+"""The command that shows the card, by the heading of the client's configuration."""
+
+
+_EARLY = """\
+(setq native-comp-enable-subr-trampolines nil
+      native-comp-jit-compilation nil
+      package-directory-list '("{packages}"))
+"""
+"""Where Debian's packages of Emacs are; what compiles in the background would not find its own
+files in this place."""
+
+
+@pytest.fixture(params=list(HOVER))
+def heading(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def emacs(desk: Desk, installed: Callable[[str], Path]) -> Iterator[Terminal]:
+def emacs(heading: str, desk: Desk, installed: Callable[[str], Path]) -> Iterator[Terminal]:
     usr = installed("emacs") / "usr"
     directory = desk.folder("emacs")
     config = directory / "config" / "emacs"
     config.mkdir(parents=True)
-    (config / "init.el").write_text(recipe("emacs.md", "Configuration", "elisp"))
+    packages = usr / "share" / "emacs" / "site-lisp" / "elpa-src"
+    (config / "early-init.el").write_text(_EARLY.format(packages=packages))
+    # Without lsp-mode's clients of all other languages: the first runbook would wait for them.
+    alone = "(setq lsp-client-packages nil)\n"
+    (config / "init.el").write_text(recipe("emacs.md", heading, "elisp") + alone)
     # Unpacked elsewhere than it was built for.
     (lisp,) = usr.glob("share/emacs/*/lisp")
     (libexec,) = usr.glob("libexec/emacs/*/*-linux-*")
@@ -37,7 +59,12 @@ def emacs(desk: Desk, installed: Callable[[str], Path]) -> Iterator[Terminal]:
     }
     command = [str(usr / "bin" / "emacs-nox"), f"--dump-file={dump}", "-nw", str(desk.file)]
     with Terminal(directory, command, environment) as terminal:
-        terminal.until("now managing")
+        if heading == "With lsp-mode":
+            terminal.until("is not part of any project")
+            terminal.type("i")
+            terminal.until("Connected to")
+        else:
+            terminal.until("now managing")
         yield terminal
 
 
@@ -48,7 +75,9 @@ def choose(emacs: Terminal, choice: str) -> None:
     emacs.keys("Enter")
 
 
-def test_from_typing_to_the_changed_resource(emacs: Terminal, cloud: DemoCloud, desk: Desk) -> None:
+def test_from_typing_to_the_changed_resource(
+    emacs: Terminal, heading: str, cloud: DemoCloud, desk: Desk
+) -> None:
     emacs.keys("M-g", "g")
     emacs.type("3")
     emacs.keys("Enter", "C-e")
@@ -57,7 +86,12 @@ def test_from_typing_to_the_changed_resource(emacs: Terminal, cloud: DemoCloud, 
     emacs.insist(rf"Stop {DATABASE}", "C-M-i")
     emacs.type(" before the migration.")
 
-    emacs.keys("C-b")
+    emacs.keys("M-b", "M-b", "M-b", "C-b", "C-b", "M-x")
+    emacs.type(HOVER[heading])
+    emacs.keys("Enter")
+    emacs.until(r"RDS instance · ")
+    emacs.keys("C-x", "1")
+
     emacs.keys("C-c", "C-a")
     emacs.until(r"> \*\*CloudOps:\*\* `pg-instance-main1`")
 
