@@ -317,6 +317,18 @@ def _read_file(home: Home, problems: list[SettingProblem]) -> dict[str, Any]:
     return {}
 
 
+_FORMS = {
+    "assistant.url": "an address begins with http:// or https://",
+    "qdrant.url": "an address begins with http:// or https:// and holds no user name",
+    "database.url": "an address begins with postgresql://",
+    "backup.bucket": "a bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens",
+    "backup.prefix": "a folder of letters, digits and any of _ . @ + = , - ends in /",
+    "backup.user_id": "a folder has letters, digits and any of _ . @ + = , -",
+    "backup.endpoint_url": "an address begins with http:// or https://",
+}
+"""What settings with a pattern look like, in words."""
+
+
 def _keep_valid(
     source: str, values: Mapping[str, Any], problems: list[SettingProblem]
 ) -> dict[str, Any]:
@@ -330,7 +342,12 @@ def _keep_valid(
                 path = [str(step) for step in detail["loc"]]
                 dropped = _drop(kept, path)
                 if dropped:
-                    problems.append(SettingProblem(source, ".".join(dropped), detail["msg"]))
+                    setting = ".".join(dropped)
+                    reason = detail["msg"]
+                    if detail["type"] == "string_pattern_mismatch":
+                        # A regular expression is nothing to correct a setting by.
+                        reason = _FORMS.get(setting, reason)
+                    problems.append(SettingProblem(source, setting, reason))
         else:
             return kept
 

@@ -154,7 +154,10 @@ def _closed_store(home: Home, error: CloudOpsError) -> list[HealthPart]:
     """Tell whether it is the key or the database why a store does not open."""
     from cloudops_ls.storage.keys import KeyRing
 
-    if database_url(home) is not None:
+    try:
+        if database_url(home) is not None:
+            return [_failed("database", error)]
+    except CloudOpsError:
         return [_failed("database", error)]
     ring = KeyRing(home)
     try:

@@ -37,10 +37,24 @@ def database_url(home: Home) -> str | None:
     """Return the PostgreSQL database that the operator chose, None for the home's own file.
 
     Editors have no say: all processes of a home must agree, and a workspace must not move a store.
+
+    Raises
+    ------
+    CloudOpsError
+        The setting is wrong. Ignoring it would begin a second store, in another place.
     """
     from cloudops_ls.config import load_settings
+    from cloudops_ls.errors import CloudOpsError
 
-    return load_settings(home)[0].database.url
+    settings, problems = load_settings(home)
+    for problem in problems:
+        if problem.setting.partition(".")[0] == "database":
+            raise CloudOpsError(
+                f"Where the store is cannot be told: {problem.reason}",
+                where=f"cloudops.{problem.setting} in {problem.source}",
+                fix="Correct it",
+            )
+    return settings.database.url
 
 
 def name_snapshots(home: Home) -> Snapshots | None:
@@ -48,12 +62,17 @@ def name_snapshots(home: Home) -> Snapshots | None:
 
     None where no directory is in memory: names are never on a disk in the clear.
     """
+    from cloudops_ls.errors import CloudOpsError
     from cloudops_ls.estate.search.snapshot import Snapshots
     from cloudops_ls.storage.keys import KeyRing
     from cloudops_ls.storage.vectors.directory import candidates, memory_backed
 
-    record = KeyRing(home).record()
-    if record is None or database_url(home) is not None:
+    try:
+        record = KeyRing(home).record()
+        if record is None or database_url(home) is not None:
+            return None
+    except CloudOpsError:
+        # Whoever opens the store says it.
         return None
     for place in memory_backed(candidates()):
         return Snapshots(place / home.runtime.name, record.key_id)

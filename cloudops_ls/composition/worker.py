@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudops_ls.composition.backups import backup_plan
-from cloudops_ls.composition.stores import name_snapshots, vector_settings
+from cloudops_ls.composition.stores import database_url, name_snapshots, vector_settings
 from cloudops_ls.home import Home, user_name
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def worker_service(
         home,
         vectors=vectors,
         backup=lambda: backup_plan(home, sessions),
-        database_url=settings.database.url,
+        database_url=database_url(home),
     )
     if storage.settled is not None:
         notify(wire.WORKER_MESSAGE, {"message": f"{storage.settled}."})

@@ -129,8 +129,23 @@ def _flip(path: Path) -> None:
             "PostgreSQL cannot be reached",
             "database.url",
         ),
+        (
+            # No second store may begin in the home's own file.
+            lambda home: home.config.write_text('[database]\nurl = "postgres://db/none"\n'),
+            "database",
+            "cannot be told: an address begins with postgresql://",
+            "Correct it",
+        ),
     ],
-    ids=["key damaged", "key gone", "database gone", "database damaged", "newer", "PostgreSQL"],
+    ids=[
+        "key damaged",
+        "key gone",
+        "database gone",
+        "database damaged",
+        "newer",
+        "PostgreSQL",
+        "mistyped",
+    ],
 )
 def test_a_store_that_does_not_open_says_which_part_of_it(
     store: StorageService,
@@ -156,5 +171,5 @@ def test_a_store_that_does_not_open_says_which_part_of_it(
     assert parts[part].state is PartState.FAILED
     assert what in parts[part].detail
     assert fix in str(parts[part].fix)
-    if part == "database" and "url" not in fix:
+    if part == "database" and "[database]" not in home.config.read_text():
         assert parts["key"].state is PartState.OK
