@@ -149,6 +149,13 @@ class CloudOpsTestServer:
         with self._lock:
             self._answers = list(answers)
 
+    def begin_again(self) -> None:
+        """Forget what was asked, and answer as a new server does."""
+        self.script(Answer(reply=INFORMATION))
+        self.requests.clear()
+        self.client_left.clear()
+        self.asked.clear()
+
     def close(self) -> None:
         self._closing.set()
         self._server.shutdown()

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,8 +27,7 @@ from tests.e2e.slow_aws import SlowAws
 from tests.storage.samples import FAST_SCRYPT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from lsprotocol import types
 
@@ -42,6 +42,13 @@ types = {json.dumps(TYPES)}
 [worker]
 idle_seconds = 2
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests of a module share one event loop, as they share their editors."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
 
 
 @pytest.fixture(scope="session")
@@ -98,19 +105,29 @@ def scanned(cloud: DemoCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "home"
 
 
+@pytest.fixture(scope="session")
+def new_environment(
+    cloud: DemoCloud, scanned: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], dict[str, str]]:
+    """Make environments of servers whose homes hold the scanned estate."""
+
+    def made() -> dict[str, str]:
+        # Socket paths are short; pytest's per-test directories may not be.
+        root = tmp_path_factory.mktemp("h")
+        shutil.copytree(scanned, root / "home", ignore=shutil.ignore_patterns("worker.log"))
+        return environment_of(cloud, root)
+
+    return made
+
+
 @pytest.fixture
-def environment(cloud: DemoCloud, scanned: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def environment(new_environment: Callable[[], dict[str, str]]) -> dict[str, str]:
     """The environment of a server whose home holds the scanned estate."""
-    # Socket paths are short; pytest's per-test directories may not be.
-    root = tmp_path_factory.mktemp("h")
-    shutil.copytree(scanned, root / "home", ignore=shutil.ignore_patterns("worker.log"))
-    return environment_of(cloud, root)
+    return new_environment()
 
 
 @pytest.fixture
 def home(environment: dict[str, str]) -> Home:
-    from pathlib import Path
-
     return Home(Path(environment["CLOUDOPS_HOME"]))
 
 
@@ -159,7 +176,7 @@ async def editors() -> AsyncIterator[Callable[..., Any]]:
         await asyncio.wait_for(editor.stop(), 10)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def open_editor() -> AsyncIterator[Callable[..., Any]]:
     """Start editors, and end every one of them with the test."""
     async with editors() as start:
@@ -167,13 +184,9 @@ async def open_editor() -> AsyncIterator[Callable[..., Any]]:
 
 
 @pytest.fixture(scope="module")
-def shared_environment(
-    cloud: DemoCloud, scanned: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str]:
+def shared_environment(new_environment: Callable[[], dict[str, str]]) -> dict[str, str]:
     """The environment of one server for all tests of a module."""
-    root = tmp_path_factory.mktemp("h")
-    shutil.copytree(scanned, root / "home", ignore=shutil.ignore_patterns("worker.log"))
-    return {**environment_of(cloud, root), "CLOUDOPS_ASSISTANT_TOKEN": "tok-for-the-test"}
+    return {**new_environment(), "CLOUDOPS_ASSISTANT_TOKEN": "tok-for-the-test"}
 
 
 @pytest.fixture(scope="module")
@@ -195,13 +208,48 @@ async def asking(
         yield editor
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def module_editors(
+    new_environment: Callable[[], dict[str, str]],
+) -> AsyncIterator[Callable[[types.ClientCapabilities], Awaitable[Editor]]]:
+    """The editors of a module, one on a home of its own for each set of capabilities."""
+    known: dict[int, Editor] = {}
+    async with editors() as start:
+
+        async def editor_of(capabilities: types.ClientCapabilities) -> Editor:
+            editor = known.get(id(capabilities))
+            if editor is None or editor.process.returncode is not None:
+                editor = await _loaded(start, new_environment(), capabilities)
+                known[id(capabilities)] = editor
+            else:
+                editor.begin_again()
+            return editor
+
+        yield editor_of
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def editor(
+    request: pytest.FixtureRequest,
+    module_editors: Callable[[types.ClientCapabilities], Awaitable[Editor]],
+    capabilities: types.ClientCapabilities,
+) -> AsyncIterator[Editor]:
+    """An editor on the scanned estate, its names loaded; the tests of a module share one.
+
+    A test that wants its environment or home too means to change it, and gets a server of its own.
+    """
+    if "environment" not in request.fixturenames:
+        yield await module_editors(capabilities)
+        return
+    async with editors() as start:
+        yield await _loaded(start, request.getfixturevalue("environment"), capabilities)
+
+
+async def _loaded(
+    start: Callable[..., Any],
     environment: dict[str, str],
-    open_editor: Callable[..., Any],
     capabilities: types.ClientCapabilities,
 ) -> Editor:
-    """An editor on the scanned estate, its names loaded."""
-    editor = await open_editor(environment, capabilities)
+    editor: Editor = await start(environment, capabilities)
     await editor.until(lambda: "name index loaded" in editor.logged(), "the names were loaded")
     return editor

@@ -64,7 +64,7 @@ class Editor(LanguageClient):
     """pytest-lsp's client with everything a real editor answers.
 
     ``answers`` are given to questions in turn: a choice's title, None to close the question, or
-    a function. A question without an answer waiting fails the test through ``unexpected``.
+    a function. A question without an answer waiting is closed, and kept in ``unexpected``.
     """
 
     def __init__(self, capabilities: types.ClientCapabilities, settings: Mapping[str, Any]) -> None:
@@ -77,6 +77,7 @@ class Editor(LanguageClient):
             self, {name: each for name, each in DEFAULT_CLIENT_FEATURES.items() if name not in ours}
         )
         self.wanted = capabilities
+        self.settings = dict(settings)
         self.buffers: dict[str, Buffer] = {}
         self.answers: deque[Any] = deque()
         self.questions: list[types.ShowMessageRequestParams] = []
@@ -179,6 +180,20 @@ class Editor(LanguageClient):
             await self.shutdown_async(None)
             self.exit(None)
         return await asyncio.wait_for(self.process.wait(), 15)
+
+    def begin_again(self) -> None:
+        """Close every file and forget what was heard, as if the session had just begun."""
+        for uri, buffer in list(self.buffers.items()):
+            buffer.uri = uri  # a test may have said something else
+            self.close(buffer)
+        for heard in (
+            *(self.messages, self.log_messages, self.questions, self.answers),
+            *(self.apply_labels, self.progress_reports, self.diagnostics),
+        ):
+            heard.clear()
+        self.refuse_edits = False
+        self.hint_refreshes = 0
+        self.configure(self.settings)
 
     def open(self, text: str, name: str = "friday", *, uri: str | None = None) -> Buffer:
         if uri is None:

@@ -19,7 +19,7 @@ from tests.assistant.server import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.e2e.editor import Editor
 
@@ -27,27 +27,16 @@ QUESTION = "# Friday\n\nStop pg-instance-main1 in us-west-2, please.\n\n## Later
 
 
 @pytest.fixture
-def server() -> Iterator[CloudOpsTestServer]:
-    with CloudOpsTestServer() as running:
-        yield running
-
-
-def asking(server: CloudOpsTestServer, seconds: float = 60) -> dict[str, Any]:
-    """Settings whose assistant is the test server."""
-    assistant = {"kind": "http", "url": server.url, "timeout_seconds": seconds}
-    return {"profile": "production", "region": "us-west-2", "assistant": assistant}
+def server(answering: CloudOpsTestServer) -> CloudOpsTestServer:
+    answering.begin_again()
+    return answering
 
 
 @pytest.fixture
-async def remote(
-    environment: dict[str, str], open_editor: Callable[..., Any], server: CloudOpsTestServer
-) -> Editor:
+def remote(asking: Editor, server: CloudOpsTestServer) -> Editor:
     """An editor whose assistant is the test server."""
-    editor = await open_editor(
-        {**environment, "CLOUDOPS_ASSISTANT_TOKEN": "tok-for-the-test"}, settings=asking(server)
-    )
-    await editor.until(lambda: "name index loaded" in editor.logged(), "the names were loaded")
-    return editor
+    asking.begin_again()
+    return asking
 
 
 async def test_an_ambiguous_name_is_asked_back_and_the_answer_goes_on(editor: Editor) -> None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tests.assistant.server import CloudOpsTestServer
     from tests.e2e.editor import Buffer, Editor
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 QUESTION = "# Friday\n\nStop pg-instance-main1 in us-west-2, please.\n\n## Later\n\nNothing.\n"
 SOON = format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)

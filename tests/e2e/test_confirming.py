@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import pytest
+import pytest_asyncio
 
 from cloudops_ls.demo.cloud import PRODUCTION, DemoCloud
 from cloudops_ls.storage.keys import KeyRing
@@ -14,6 +14,8 @@ from cloudops_ls.storage.service import StorageService
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import pytest
 
     from cloudops_ls.home import Home
     from cloudops_ls.storage.audit_chain import AuditEntry
@@ -39,7 +41,7 @@ def state_of(cloud: DemoCloud) -> str:
     return str(found["DBInstanceStatus"])
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def asked_whole(
     environment: dict[str, str], open_editor: Callable[..., Any]
 ) -> tuple[Editor, list[Any], list[Any]]:

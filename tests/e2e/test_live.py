@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-import pytest
+import pytest_asyncio
 
 from cloudops_ls.demo.cloud import PRODUCTION
 
@@ -34,7 +34,7 @@ LIVE: dict[str, Any] = {
 }
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def editor(
     aws: SlowAws, environment: dict[str, str], open_editor: Callable[..., Any]
 ) -> Editor:

@@ -7,15 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.assistant.server import INFORMATION, Answer
 
 if TYPE_CHECKING:
     from tests.assistant.server import CloudOpsTestServer
     from tests.e2e.editor import Editor
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIST = "```aws\naws rds describe-db-instances\n```\n"
 READS = '[[rule]]\nname = "reads"\ndecision = "allow"\naccess = ["read"]\n'

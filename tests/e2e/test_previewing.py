@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tests.assistant.server import CloudOpsTestServer
     from tests.e2e.editor import Buffer, Editor
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SECRET = "hunter2" * 3
 TEXT = f"Stop pg-instance-main1 in us-west-2; its password={SECRET}.\n\nThen describe web-2.\n"

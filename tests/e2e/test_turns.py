@@ -6,15 +6,12 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.assistant.server import COMMANDS, INFORMATION, Answer
 
 if TYPE_CHECKING:
     from tests.assistant.server import CloudOpsTestServer
     from tests.e2e.editor import Editor
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIST = """\
 # Friday

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 from lsprotocol import types
 
 from tests.assistant.server import INFORMATION, Answer, CloudOpsTestServer
@@ -24,7 +25,7 @@ def server() -> Iterator[CloudOpsTestServer]:
         yield running
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def editor(
     environment: dict[str, str], open_editor: Callable[..., Any], server: CloudOpsTestServer
 ) -> Editor:
