@@ -47,8 +47,10 @@ def serve_worker(arguments: list[str]) -> None:
 
     from cloudops_ls import logs
     from cloudops_ls.config import load_settings
+    from cloudops_ls.worker.allocator import share_arenas
     from cloudops_ls.worker.process import WorkerProcess
 
+    share_arenas()
     named = arguments[1] if len(arguments) == 2 and arguments[0] == "--home" else None
     home = Home(Path(named)) if named else Home.locate()
     if not home.root.is_dir():

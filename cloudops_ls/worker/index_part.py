@@ -9,6 +9,7 @@ from cloudops_ls.errors import CloudOpsError, RetryableError
 from cloudops_ls.logs import logger
 from cloudops_ls.storage.health import PartState
 from cloudops_ls.worker import wire
+from cloudops_ls.worker.allocator import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -152,6 +153,7 @@ class IndexPart:
             self._paused.set()
             complete = index.renew(self._report, self._abandoned.is_set)
         finally:
+            give_back()
             self._paused.clear()
             self._renewing.release()
             self._wanted.set()
@@ -193,6 +195,7 @@ class IndexPart:
             except Exception:
                 whole = False
                 logger.exception("the search index could not be built")
+            give_back()
             self._filled.set()
             if not self._interrupted():
                 told = told or self._tell_of_index()

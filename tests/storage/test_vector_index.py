@@ -13,10 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from qdrant_client import QdrantClient
 
 from cloudops_ls.storage.vectors import directory as directories
+from cloudops_ls.storage.vectors import edge
 from cloudops_ls.storage.vectors.directory import MemoryDirectory, memory_backed
 from cloudops_ls.storage.vectors.engines import RESERVE, Engine, open_index
 from cloudops_ls.storage.vectors.index import (
@@ -123,7 +125,7 @@ def test_both_rankings_are_fused(index: VectorIndex) -> None:
         [
             _point("both", "postgres", [1.0, 0.0, 0.0]),
             _point("word", "postgres postgres", [0.0, 1.0, 0.0]),
-            _point("meaning", "mysql", [0.99, 0.01, 0.0]),
+            _point("meaning", "mysql", [0.9, 0.1, 0.0]),
             _point("neither", "redis", [0.0, 0.0, 1.0]),
         ]
     )
@@ -166,6 +168,49 @@ def test_only_the_points_that_are_named_count(index: VectorIndex, dense) -> None
     assert _keys(index, "thing", dense, Condition("color", ("red",)), keys=named) == ["3"]
     assert _keys(index, "thing", dense, keys=["never"]) == []
     assert _keys(index, "thing", dense, keys=()) == []
+
+
+@pytest.mark.parametrize("text", [None, "thing"])
+def test_conditions_that_most_points_meet_leave_the_best_of_them(
+    index: VectorIndex, text: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge, "_FEW", 0)
+    index.upsert(
+        [
+            # The best forty are of the wrong color: more than are asked for at once.
+            _point(f"{i:02}", "thing", [1.0, 0.1 * i, 0.0], color="red" if i < 40 else "blue")
+            for i in range(100)
+        ]
+    )
+    blue = Condition("color", ("blue",))
+    found = _keys(index, text, [1.0, 0.0, 0.0], blue, limit=4)
+    assert found == ["40", "41", "42", "43"] if text is None else min(found) >= "40"
+    assert len(_keys(index, text, [1.0, 0.0, 0.0], blue, limit=100)) == 60
+    red = Condition("color", ("red",))
+    assert _keys(index, None, [1.0, 0.0, 0.0], red, limit=4) == ["00", "01", "02", "03"]
+
+
+def test_the_ranking_is_that_of_exact_arithmetic(index: VectorIndex) -> None:
+    # `edge` keeps vectors in half precision. Texts that differ by a word, as those of an estate.
+    chance = np.random.default_rng(1)
+    words = chance.normal(size=(60, 64))
+    vectors = words[chance.integers(60, size=(600, 6))].sum(axis=1)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    spec = CollectionSpec("wide", 64, ())
+    with contextlib.closing(open_index(Engine(index.name), spec, expected=600).index) as wide:
+        wide.upsert([_point(f"{i}", "x", row.tolist()) for i, row in enumerate(vectors)])
+        same = 0
+        for query in vectors[:30] + chance.normal(scale=0.02, size=(30, 64)):
+            query /= np.linalg.norm(query)
+            scores = vectors @ query
+            best = np.argsort(-scores)[:10]
+            hits = wide.query(sparse=None, dense=query.tolist(), limit=10)
+            assert [hit.score for hit in hits] == pytest.approx(
+                [scores[int(hit.key)] for hit in hits], abs=5e-4
+            )
+            assert scores[int(hits[-1].key)] >= scores[best[-1]] - 5e-4
+            same += len({hit.key for hit in hits} & {f"{number}" for number in best})
+    assert same >= 0.99 * 300
 
 
 def test_an_upsert_replaces_words_meaning_and_payload(index: VectorIndex) -> None:
@@ -329,7 +374,7 @@ opened.index.close()
 
 
 def test_a_memory_backed_directory_that_fills_up_does_not_end_the_process(tmp_path: Path) -> None:
-    size = 48
+    size = 32
     mount = f"mount -t tmpfs -o size={size}m,mode=700 tmpfs {tmp_path}"
     if subprocess.run(
         ["unshare", "-rm", "sh", "-c", mount], capture_output=True, check=False

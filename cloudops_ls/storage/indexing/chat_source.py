@@ -12,7 +12,8 @@ from cloudops_ls.storage.tables import MessageRow
 from cloudops_ls.storage.vectors.index import CHAT_HISTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from sqlalchemy import Connection
 
@@ -45,12 +46,10 @@ class ChatSource:
         )
         return list(connection.execute(query).scalars())
 
-    def changes(
-        self, connection: Connection, since: object, known: Mapping[str, object]
-    ) -> Changes:
+    def changes(self, connection: Connection, since: object, known: AbstractSet[str]) -> Changes:
         """Return the messages that are not known, and those that are gone."""
         there = set(connection.execute(select(MessageRow.id)).scalars())
-        return Changes(list(there - known.keys()), known.keys() - there)
+        return Changes(list(there - known), known - there)
 
     def entries(self, connection: Connection, keys: Sequence[str]) -> list[Entry]:
         """Return the entries of those ids that exist."""

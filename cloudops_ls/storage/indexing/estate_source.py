@@ -18,7 +18,8 @@ from cloudops_ls.storage.tables import ResourceRow
 from cloudops_ls.storage.vectors.index import AWS_RESOURCES, Condition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from sqlalchemy import Connection
 
@@ -63,9 +64,7 @@ class EstateSource:
         )
         return list(connection.execute(query).scalars())
 
-    def changes(
-        self, connection: Connection, since: object, known: Mapping[str, object]
-    ) -> Changes:
+    def changes(self, connection: Connection, since: object, known: AbstractSet[str]) -> Changes:
         """Return the resources written after revision ``since``, and those that are gone."""
         every = select(ResourceRow.arn)
         # Older than what was known: another state of the store was put in its place.
@@ -76,7 +75,7 @@ class EstateSource:
         if self.count(connection) == len(known) + added:
             return Changes(written, ())
         there = set(connection.execute(every).scalars())
-        return Changes(written, known.keys() - there)
+        return Changes(written, known - there)
 
     def entries(self, connection: Connection, keys: Sequence[str]) -> list[Entry]:
         """Return the entries of those ARNs that exist."""

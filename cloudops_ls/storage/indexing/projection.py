@@ -90,7 +90,7 @@ class Projection:
         self._vocabulary = vocabulary.encode()
         # Held while rows are read and their points written, so that points never go back in time.
         self._writing = threading.RLock()
-        self._known: dict[str, str] = {}
+        self._known: set[str] = set()
         self._unembedded: set[str] = set()
         self._state: object = None
         self._complete = False
@@ -170,7 +170,7 @@ class Projection:
         with self._writing:
             self._require_open()
             # What was deleted by others, or added while this went on, is told by asking again.
-            doubtful = list((self._known.keys() | there.keys()) - seen)
+            doubtful = list((self._known | there.keys()) - seen)
             for start in range(0, len(doubtful), BATCH):
                 self._refresh(doubtful[start : start + BATCH])
             if not self._complete:
@@ -286,7 +286,7 @@ class Projection:
                         version,
                     )
                 )
-            self._known[entry.key] = version
+            self._known.add(entry.key)
             if vector is None and self.vectors.usable:
                 self._unembedded.add(entry.key)
         if points:
@@ -297,7 +297,7 @@ class Projection:
         if keys:
             self.index.delete(keys)
             for key in keys:
-                self._known.pop(key, None)
+                self._known.discard(key)
                 self._unembedded.discard(key)
 
     def _entries(self, keys: Sequence[str]) -> list[Entry]:

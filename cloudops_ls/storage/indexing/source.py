@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from sqlalchemy import Connection
 
@@ -70,9 +71,7 @@ class Source(Protocol):
         """Return the first keys behind ``key``, in order."""
         ...
 
-    def changes(
-        self, connection: Connection, since: object, known: Mapping[str, object]
-    ) -> Changes:
+    def changes(self, connection: Connection, since: object, known: AbstractSet[str]) -> Changes:
         """Return what became different between ``since``, a `state`, and now.
 
         Parameters
