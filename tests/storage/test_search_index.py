@@ -339,7 +339,7 @@ with StorageService.open(home, vectors=VectorSettings(places=(place,)), keys=rin
 def test_a_directory_that_fills_up_is_left_and_nothing_is_lost(home: Home, tmp_path: Path) -> None:
     place = tmp_path / "shm"
     place.mkdir()
-    mount = f"mount -t tmpfs -o size=20m,mode=700 tmpfs {place}"
+    mount = f"mount -t tmpfs -o size=18m,mode=700 tmpfs {place}"
     if subprocess.run(
         ["unshare", "-rm", "sh", "-c", mount], capture_output=True, check=False
     ).returncode:
