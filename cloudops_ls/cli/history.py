@@ -125,7 +125,10 @@ def delete_conversation(
     conversation_id: ConversationId,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a conversation for good; what was run stays in the logs."""
+    """Delete a conversation for good.
+
+    What was run stays in the logs; backups that were made before hold it until they are pruned.
+    """
     with _opened(conversation_id) as (storage, conversation):
         if not yes:
             if not sys.stdin.isatty():

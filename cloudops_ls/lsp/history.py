@@ -105,7 +105,8 @@ async def delete_conversation(session: Session, wanted: OneConversation) -> dict
     answer = await ask(
         session.server,
         f"Delete the conversation '{conversation.title or conversation.id}' for good? The runbook "
-        "file stays as it is, and what was run stays in the logs.",
+        "file stays as it is, what was run stays in the logs, and backups that were made before "
+        "hold it until they are pruned.",
         [_DELETE],
         types.MessageType.Warning,
     )

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, or_, se
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.storage.records import Conversation, Message, Role, now
 from cloudops_ls.storage.tables import ConversationRow, MessageRow
+from cloudops_ls.storage.vectors.cache import forget
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -166,11 +167,15 @@ class ChatStorage:
         return conversation
 
     def delete(self, context_id: str) -> bool:
-        """Delete a conversation with its messages; return whether it was there.
+        """Delete a conversation with its messages for good; return whether it was there.
 
-        What was executed in it stays in the execution log.
+        Nothing of it is left in the database, nor what its messages mean, as vectors. The search
+        index forgets it with its next search. What was executed in it stays in the execution log;
+        backups hold it until they are pruned.
         """
-        with self._database.write() as connection:
+        said = select(MessageRow.content).where(MessageRow.conversation_id == context_id)
+        with self._database.erase() as connection:
+            forget(connection, connection.execute(said).scalars().all())
             removed = connection.execute(
                 delete(ConversationRow).where(ConversationRow.id == context_id)
             )

@@ -55,6 +55,14 @@ class Backend(Protocol):
         """Make a transaction of `writing` the only one that writes; it has just begun."""
         ...
 
+    def erasing(self, connection: Connection) -> None:
+        """Make the transaction that has begun overwrite what it deletes."""
+        ...
+
+    def erased(self) -> None:
+        """Leave nothing of what was overwritten in logs, as far as nobody is reading them."""
+        ...
+
     def insert(self, table: Table) -> Any:
         """Return an INSERT that can say ON CONFLICT."""
         ...
@@ -164,6 +172,19 @@ class Database:
             with connection.begin():
                 self._backend.begun(connection)
                 yield connection
+
+    @contextlib.contextmanager
+    def erase(self) -> Iterator[Connection]:
+        """Give a connection as `write` does, which leaves nothing of what it deletes.
+
+        Freed pages are overwritten, and the log of earlier changes is emptied as soon as no
+        transaction of another connection needs it.
+        """
+        with self.write() as connection:
+            self._backend.erasing(connection)
+            yield connection
+        with self._translated():
+            self._backend.erased()
 
     def insert(self, table: Any) -> Insert:
         """Return an INSERT that can say ON CONFLICT, in this database's dialect."""

@@ -80,6 +80,12 @@ class PostgreSql:
         """Take the writers' lock; the end of the transaction releases it."""
         connection.execute(_WRITERS)
 
+    def erasing(self, connection: Connection) -> None:
+        """Leave it to the server, whose VACUUM frees what no transaction sees any more."""
+
+    def erased(self) -> None:
+        """Leave it to the server: its log ends with its retention."""
+
     def insert(self, table: Table) -> Any:
         """Return PostgreSQL's INSERT."""
         return postgresql_insert(table)

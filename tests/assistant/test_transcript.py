@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 from markdown_it import MarkdownIt
 
 from cloudops_ls.assistant.transcript import TranscriptFormat, transcript
+from cloudops_ls.assistant.untrusted import clean
 from cloudops_ls.storage.records import (
     Conversation,
     Execution,
@@ -17,6 +19,10 @@ from cloudops_ls.storage.records import (
     Message,
     Role,
 )
+from tests.hostile.test_corpus import PAYLOADS, seen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MOMENT = datetime(2026, 11, 25, 3, 4, tzinfo=UTC)
 CONVERSATION = Conversation(
@@ -79,7 +85,29 @@ def test_html_shows_everything_and_does_nothing() -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in body
     assert "&lt;b&gt;it&lt;/b&gt;" in body
     assert set(re.findall(r"<(\w+)", body)) <= {
-        *("h1", "h2", "section", "time", "p", "pre", "code", "a"),
+        *("h1", "h2", "h3", "section", "div", "time", "p", "pre", "code", "a", "small"),
     }
     assert "href=" not in body.replace('href="https://evil/p"', "")
+    # A link says where it leads, and a heading is none of the page.
+    assert ">p</a> <small>(https://evil/p)</small>" in body
+    assert re.findall(r"<h[12]>(\w+)", body) == ["Stop", "You", "CloudOps", "Commands"]
     assert "default-src 'none'" in page
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
+def test_a_hostile_message_forges_no_turn_of_a_transcript(payload: Mapping[str, str]) -> None:
+    messages = [
+        *MESSAGES[:1],
+        MESSAGES[1].model_copy(update={"content": f"## You\n\n{payload['text']}"}),
+    ]
+    page = transcript(CONVERSATION, messages, [], TranscriptFormat.HTML).split("<body>")[1]
+    assert re.findall(r"<h[12]>(\w+)", page) == ["Stop", "You", "CloudOps"]
+    assert page.count("<div") == page.count("</div>") == 2
+    assert not re.search(r"<(?:img|script|iframe|object|form|input|style|svg|base|meta)\b", page)
+    assert not re.search(r"href=\"(?!https?:|mailto:)", page)
+    assert clean(page) == page
+    assert payload["shows"] in seen(page)
+    text = transcript(CONVERSATION, messages, [], TranscriptFormat.MARKDOWN)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    assert [each.split(",")[0] for each in headings] == ["Stop <b>it</b>", "You", "CloudOps"]
+    assert clean(text) == text

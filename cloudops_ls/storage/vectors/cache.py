@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from sqlalchemy import Connection
 
     from cloudops_ls.storage.database import Database
 
@@ -96,6 +97,14 @@ def keep_only(database: Database, model: str) -> None:
     """Drop the vectors of all models but one."""
     with database.write() as connection:
         connection.execute(delete(VectorRow).where(VectorRow.model != model))
+
+
+def forget(connection: Connection, texts: Sequence[str]) -> None:
+    """Drop the vectors of texts, of every model; whoever still has such a text computes it anew."""
+    digests = [_digest(text) for text in texts]
+    for start in range(0, len(digests), LOOKUP_SIZE):
+        some = digests[start : start + LOOKUP_SIZE]
+        connection.execute(delete(VectorRow).where(VectorRow.digest.in_(some)))
 
 
 def _digest(text: str) -> bytes:
