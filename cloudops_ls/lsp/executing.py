@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ from cloudops_ls.storage.audit_chain import AuditEvent
 from cloudops_ls.worker import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pydantic import JsonValue
 
@@ -62,14 +62,20 @@ async def execute_command(session: Session, place: Place) -> dict[str, Any]:
     command = _command_at(document, place)
     offset = command.span.start
     require_clear_front_matter(document)
-    with claimed(document, command):
+    with ExitStack() as claims:
+        claims.enter_context(claimed(document, command))
         steps = plan_steps(document, offset)
         step = next((each for each in steps if each.anchor.span == command.span), None)
-        if step is None:
-            return await Attempt(session, document, command).make()
-        filled = await fill_step(session, document, steps, step)
-        notes = tuple(f"Filled in: {text} is {value}" for text, value in filled.values)
-        return await Attempt(session, document, command, text=filled.text, notes=notes).make()
+        text = command.text
+        notes: tuple[str, ...] = ()
+        if step is not None:
+            filled = await fill_step(session, document, steps, step)
+            text = filled.text
+            notes = tuple(f"Filled in: {name} is {value}" for name, value in filled.values)
+        attempt = Attempt(
+            session, document, command, text=text, notes=notes, on_refusal=claims.close
+        )
+        return await attempt.make()
 
 
 def _command_at(document: RunbookDocument, place: Place) -> Command:
@@ -110,9 +116,18 @@ def require_clear_front_matter(document: RunbookDocument) -> None:
 
 @contextmanager
 def claimed(document: RunbookDocument, command: Command) -> Iterator[None]:
-    """Keep others from asking about, or running, the same command meanwhile."""
+    """Keep others from asking about, or running, the same command meanwhile.
+
+    Raises
+    ------
+    CloudOpsError
+        Somebody does.
+    """
     if any(other.alive and other.span == command.span for other in document.running):
-        raise CloudOpsError("This command is already running", fix="Wait for it, or cancel it")
+        raise CloudOpsError(
+            "This command is already running, or asked about",
+            fix="Wait for it, cancel it, or answer the question",
+        )
     anchor = document.anchor(command.span)
     document.running.append(anchor)
     try:
@@ -149,6 +164,9 @@ class Attempt:
         Added to the execution's metadata.
     in_plan
         More steps follow.
+    on_refusal
+        Called as soon as the answer is No, before that is recorded and its reason answered:
+        whoever thinks better of it is asked again at once.
     """
 
     def __init__(
@@ -161,6 +179,7 @@ class Attempt:
         notes: tuple[str, ...] = (),
         details: dict[str, JsonValue] | None = None,
         in_plan: bool = False,
+        on_refusal: Callable[[], None],
     ) -> None:
         self._session = session
         self._document = document
@@ -169,6 +188,7 @@ class Attempt:
         self._notes = notes
         self._details = details or {}
         self._in_plan = in_plan
+        self._on_refusal = on_refusal
         # Everything from here on is about the text as it is now.
         self._version = document.version or 0
 
@@ -177,6 +197,7 @@ class Attempt:
         ready = await self.prepare()
         answer = await self._ask(ready)
         if answer.choice is not Choice.RUN:
+            self._on_refusal()
             return await self._refuse(ready, answer)
         digest = ready.digest(self._document, self._version)
         return await self.run(ready, self._session.approvals.grant(digest))

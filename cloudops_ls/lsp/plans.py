@@ -25,7 +25,7 @@ from cloudops_ls.storage.audit_chain import AuditEvent
 from cloudops_ls.storage.records import ExecutionStatus, new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pydantic import JsonValue
 
@@ -75,7 +75,7 @@ async def run_plan(session: Session, wanted: RunPlan) -> dict[str, Any]:
             command = step.command(document)
             if command is not None:
                 claims.enter_context(claimed(document, command))
-        plan = _Plan(session, document, steps)
+        plan = _Plan(session, document, steps, on_refusal=claims.close)
         mode = wanted.mode or (await session.recall()).plans.value
         return await (plan.reviewed(first) if mode == "all" else plan.one_by_one(first))
 
@@ -112,9 +112,17 @@ class _Reviewed:
 
 
 class _Plan:
-    """One run of a plan's steps."""
+    """One run of a plan's steps; a No to one of them is the end of it."""
 
-    def __init__(self, session: Session, document: RunbookDocument, steps: Sequence[Step]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        document: RunbookDocument,
+        steps: Sequence[Step],
+        *,
+        on_refusal: Callable[[], None],
+    ) -> None:
+        self._on_refusal = on_refusal
         self._session = session
         self._document = document
         self._steps = steps
@@ -153,6 +161,7 @@ class _Plan:
         binding = text_digest(document.runbook)
         answer = await confirm(self._session, document, version, review)
         if answer.choice is not Choice.RUN:
+            self._on_refusal()
             await self._refuse_all(ready.values(), answer.reason)
             told_why = await self._explain(steps[0], ready, answer)
             return {"status": "refused", "steps": [], "next": first, **told_why}
@@ -218,6 +227,7 @@ class _Plan:
             ),
             details={"plan": self._id, "step": step.number, "steps": count},
             in_plan=step.number < count,
+            on_refusal=self._on_refusal,
         )
 
     async def _explain(

@@ -35,6 +35,7 @@ async def runbook_context(session: Session, wanted: RunbookContext) -> dict[str,
     """
     from cloudops_ls.commands.risk import production_name
 
+    await session.estate.first_read()
     document = session.document(wanted.uri) if wanted.uri is not None else None
     profile, region = session.default_profile, session.configuration.default_region
     named: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest_asyncio
@@ -10,6 +11,8 @@ import pytest_asyncio
 from cloudops_ls.demo.cloud import PRODUCTION, DemoCloud
 from cloudops_ls.storage.keys import KeyRing
 from cloudops_ls.storage.service import StorageService
+from tests.assistant.server import INFORMATION, Answer, CloudOpsTestServer
+from tests.e2e.conftest import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,13 +106,21 @@ async def test_a_modal_question_carries_everything_and_its_answer_is_checked(
     }
 
 
-async def test_a_reason_becomes_the_next_turn(
+async def test_a_reason_becomes_the_next_turn_and_keeps_nobody_from_asking_again(
     asked_whole: tuple[Editor, list[Any], list[Any]], home: Home, environment: dict[str, str]
 ) -> None:
-    editor, _, answers = asked_whole
-    buffer = editor.open(runbook(STOP))
-    answers.append({"answer": "refuse", "reason": "the  backup\n has to end first"})
-    result = await editor.run(buffer, "aws rds")
+    editor, questions, answers = asked_whole
+    held = threading.Event()
+    with CloudOpsTestServer(Answer(reply=INFORMATION, held=held)) as assistant:
+        editor.configure({**SETTINGS, "assistant": {"kind": "http", "url": assistant.url}})
+        buffer = editor.open(runbook(STOP))
+        answers += [{"answer": "refuse", "reason": "the  backup\n has to end first"}, None]
+        refused = asyncio.ensure_future(editor.run(buffer, "aws rds"))
+        await editor.until(assistant.asked.is_set, "the assistant was told why")
+        assert await editor.run(buffer, "aws rds") == {"status": "refused"}, editor.said()
+        assert len(questions) == 2
+        held.set()
+        result = await refused
     assert result["status"] == "refused"
     assert result["answer"]["status"] == "answered", editor.said()
     said = "I did not run “Stop DB instance”, because the backup has to end first"
@@ -117,8 +128,9 @@ async def test_a_reason_becomes_the_next_turn(
     assert head.endswith("```\n\n")
     assert tail.startswith("\n\n> **CloudOps:**")
     assert tail.endswith("\nDone.\n")
-    (entry,) = audited(home, environment)
-    assert entry.details["reason"] == "the backup has to end first"
+    first, second = audited(home, environment)
+    assert first.details["reason"] == "the backup has to end first"
+    assert second.details["reason"] == "the question was closed without an answer"
 
 
 async def test_any_editor_can_rehearse_and_explain(

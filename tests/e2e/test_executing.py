@@ -8,13 +8,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from lsprotocol import types
 
 from cloudops_ls.demo.cloud import PRODUCTION, DemoCloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from lsprotocol import types
 
     from tests.e2e.editor import Editor
     from tests.e2e.slow_aws import SlowAws
@@ -230,7 +229,10 @@ async def test_cancelling_ends_the_command_and_says_so_in_the_file(editor: Edito
     running = asyncio.create_task(editor.run(buffer, "aws rds"))
     await editor.until(lambda: "status=running" in buffer.text, "the command is shown as running")
     outcome = await editor.run(buffer, "aws rds")
-    assert outcome == {"status": "failed", "error": "This command is already running"}
+    assert outcome == {
+        "status": "failed",
+        "error": "This command is already running, or asked about",
+    }
     editor.cancel_work()
     result = await asyncio.wait_for(running, 60)
     assert result["status"] == "cancelled"
@@ -259,6 +261,14 @@ async def test_a_command_that_has_moved_is_found_by_its_text(editor: Editor) -> 
     told = await editor.execute("cloudops.executeCommand", gone)
     assert told["status"] == "failed"
     assert "changed since it was shown" in told["error"]
+    # One at the cursor, when the next keys arrive together with it.
+    editor.answers.append(None)
+    cursor = types.ExecuteCommandParams(
+        "cloudops.executeCommand", [editor.place(buffer, "aws rds")]
+    )
+    asked = asyncio.wrap_future(editor.workspace_execute_command(cursor))
+    editor.type(buffer, 0, "Meanwhile\n\n" * 3)
+    assert (await asked) == {"status": "refused"}, editor.said()
 
 
 async def test_output_streams_into_the_file_where_the_command_has_moved(editor: Editor) -> None:

@@ -15,8 +15,10 @@ RUNBOOK = "---\r\nprofile: 'staging'  # until Friday\r\n---\r\n\r\nStop web-1.\r
 
 
 async def test_the_context_of_a_runbook_is_told_and_changed_in_its_front_matter(
-    editor: Editor,
+    environment: dict[str, str], open_editor: Callable[..., Any]
 ) -> None:
+    editor = await open_editor(environment)
+    # Asked at once, by a status bar that is not told when the names are there.
     plain = await editor.execute("cloudops.runbookContext")
     assert plain["profile"] == PRODUCTION.profile
     assert plain["alias"] == PRODUCTION.alias

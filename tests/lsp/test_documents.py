@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
 
+from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.lsp.documents import Anchor, RunbookDocument, RunbookWorkspace
+from cloudops_ls.lsp.held_places import HeldPlaces
 from cloudops_ls.runbook.parser import parse
 from cloudops_ls.runbook.text import Encoding, LineIndex, Span, TextEdit
 from tests.runbook.strategies import markdown
@@ -151,3 +154,33 @@ def test_a_document_that_is_not_open_is_never_read_from_disk(tmp_path) -> None:
     path = tmp_path / "there.cloudops.md"
     path.write_text("Stop everything.\n")
     assert workspace("utf-16").open_runbook(path.as_uri()) is None
+
+
+def test_the_place_of_a_command_goes_with_its_text() -> None:
+    document = opened("one\ntwo\nthree")
+    session = SimpleNamespace(document=lambda uri: document if uri == URI else None)
+
+    def held(**argument: Any) -> HeldPlaces:
+        return HeldPlaces(session, [{"uri": URI, **argument}])  # type: ignore[arg-type]
+
+    place = {"line": 1, "character": 1}
+    two = held(position=place)
+    shown = held(position=place, text="two")
+    words = held(range={"start": place, "end": {"line": 1, "character": 3}})
+    wrong = held(position={"line": -1}, range=None)
+    insert(document, 0, "new\n")
+    moved = {"line": 2, "character": 1}
+    assert two.now() == ({"uri": URI, "position": moved},)
+    end = {"line": 2, "character": 3}
+    assert words.now() == ({"uri": URI, "range": {"start": moved, "end": end}},)
+    assert wrong.now() == ({"uri": URI, "position": {"line": -1}, "range": None},)
+    document.apply_change(types.TextDocumentContentChangeWholeDocument("other"))
+    with pytest.raises(CloudOpsError, match="changed before"):
+        two.now()
+    # By its text it may still be found.
+    assert shown.now()[0]["text"] == "two"
+
+
+def insert(document: RunbookDocument, offset: int, text: str) -> None:
+    place = document.position(offset)
+    document.apply_change(types.TextDocumentContentChangePartial(types.Range(place, place), text))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator  # noqa: TC003 -- pygls evaluates the annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.lsp.commands.registry import COMMANDS
 from cloudops_ls.lsp.guard import spoken
+from cloudops_ls.lsp.held_places import HeldPlaces
 
 if TYPE_CHECKING:
     from pygls.lsp.server import LanguageServer
@@ -20,7 +22,7 @@ def register_commands(server: LanguageServer, session: Session) -> None:
     """Register every command; a failing one is one message to the operator."""
 
     def register(command: LspCommand) -> None:
-        async def settled(*arguments: Any) -> Any:
+        async def settled(places: HeldPlaces) -> Any:
             await session.warming.settled()
             from cloudops_ls.worker.client import WorkerLostError
 
@@ -32,14 +34,20 @@ def register_commands(server: LanguageServer, session: Session) -> None:
                     fix="Trust the folder in the editor if you know where it comes from",
                 )
             try:
-                return await command.answer(session, arguments)
+                return await command.answer(session, places.now())
             except WorkerLostError as error:
                 if not session.background.loss_told:
                     raise
                 # One event, one message.
                 return {"status": "failed", "error": error.what}
 
-        server.command(command.id)(spoken(server)(settled))
+        told = spoken(server)(settled)
+
+        def taken(*arguments: Any) -> Generator[Any, Any, Any]:
+            # pygls runs a generator up to its yield before it reads the next message.
+            return (yield told, (HeldPlaces(session, arguments),), {})
+
+        server.command(command.id)(taken)
 
     for command in chain.from_iterable(COMMANDS.values()):
         register(command)
