@@ -14,19 +14,14 @@ from cloudops_ls.storage.backup.access import BackupAccess, wrapped_keys
 from cloudops_ls.storage.backup.aside import require_known
 from cloudops_ls.storage.backup.bucket_lock import BucketLock, LockKind
 from cloudops_ls.storage.backup.entry import StoreEntry
-from cloudops_ls.storage.backup.local_file import (
-    ImportedFile,
-    KeySealer,
-    PassphraseSealer,
-    Sealer,
-    export_file,
-)
+from cloudops_ls.storage.backup.local_file import ImportedFile, export_file
 from cloudops_ls.storage.backup.progress import Watch
 from cloudops_ls.storage.backup.pruning import Pruned, Pruner
 from cloudops_ls.storage.backup.reading import backups_in, choose, read_chunks, read_snapshot
 from cloudops_ls.storage.backup.records import Backup, BackupPlan, Restored, ScheduleState
 from cloudops_ls.storage.backup.restoring import RestoreMode
 from cloudops_ls.storage.backup.schedule import next_due
+from cloudops_ls.storage.backup.sealers import KeySealer, PassphraseSealer, Sealer
 from cloudops_ls.storage.backup.state import BackupState
 from cloudops_ls.storage.backup.verifying import Verification, verify
 from cloudops_ls.storage.backup.writing import BackupWriter, Origin, Written

@@ -1,4 +1,4 @@
-"""Small private files that are there whole and durably, or not at all."""
+"""Private files that are there whole and durably, or not at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from cloudops_ls.home import PRIVATE_FILE
 
@@ -28,12 +28,21 @@ def write_new(path: Path, content: bytes) -> None:
     OSError
         It cannot be written.
     """
-    _write(path, content, _place_new)
+    _write(path, lambda file: file.write(content), _place_new)
+
+
+def write_new_by(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Have ``write`` write a file that must not exist yet; errors are its own and `write_new`'s."""
+    _write(path, write, _place_new)
 
 
 def replace(path: Path, content: bytes) -> None:
     """Write a file in place of what may be there, or raise OSError."""
-    _write(path, content, lambda temporary, target: temporary.replace(target))
+    _write(
+        path,
+        lambda file: file.write(content),
+        lambda temporary, target: temporary.replace(target),
+    )
 
 
 def sync_directory(directory: Path) -> None:
@@ -47,11 +56,13 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _write(path: Path, content: bytes, place: Callable[[Path, Path], object]) -> None:
+def _write(
+    path: Path, write: Callable[[BinaryIO], object], place: Callable[[Path, Path], object]
+) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(_create(temporary), "wb") as file:
-            file.write(content)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         place(temporary, path)

@@ -8,9 +8,12 @@ half, the recipient, ever stays in a home.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from cloudops_ls.errors import CloudOpsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PREFIX = "AGE-SECRET-KEY-1"
 
@@ -124,3 +127,30 @@ class AgeKey:
 
 class RecoveryKey(AgeKey):
     """The key that opens backups, and the store's own key, when everything else is lost."""
+
+
+def seal_stream(recipients: Sequence[Recipient], source: BinaryIO, target: BinaryIO) -> None:
+    """Write what ``source`` holds as an age file that every recipient opens."""
+    import pyrage
+
+    keys = [pyrage.x25519.Recipient.from_str(each.text) for each in recipients]
+    pyrage.encrypt_io(source, target, keys)
+
+
+def open_stream(keys: Sequence[AgeKey], source: BinaryIO, target: BinaryIO) -> None:
+    """Write what is sealed in ``source``, once any of ``keys`` opens it.
+
+    What was written is true, and not known to be all before this returns.
+
+    Raises
+    ------
+    NotSealedForThisKeyError
+        As `AgeKey.open`.
+    """
+    import pyrage
+
+    try:
+        identities = [pyrage.x25519.Identity.from_str(each.reveal()) for each in keys]
+        pyrage.decrypt_io(source, target, identities)
+    except pyrage.DecryptError:
+        raise NotSealedForThisKeyError from None

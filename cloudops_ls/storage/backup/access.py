@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.storage.backup.backup_key import BackupKey
-from cloudops_ls.storage.backup.local_file import KeySealer
 from cloudops_ls.storage.backup.repository import Repository
+from cloudops_ls.storage.backup.sealers import KeySealer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

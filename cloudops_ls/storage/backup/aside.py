@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from cloudops_ls.storage.backup.documents import Stream
 
 _NAME = "restore-"
-_BATCH = 1000
+_BATCH = 100
+"""Rows at once; one of a command's output may have a quarter of a megabyte."""
 
 
 class Aside:
@@ -96,7 +97,7 @@ class Aside:
                 # Rows come in the order of content objects, not of tables.
                 connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
                 for chunk, content in chunks:
-                    for number in users[chunk]:
+                    for number in users.get(chunk, ()):
                         if _is_sightings(streams[number]):
                             later.append((number, content))
                         else:

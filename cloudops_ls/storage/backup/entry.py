@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from cloudops_ls.home import Home
     from cloudops_ls.storage.audit import AuditLog
     from cloudops_ls.storage.backup.documents import Stream
-    from cloudops_ls.storage.backup.local_file import Sealer
     from cloudops_ls.storage.backup.progress import Watch
+    from cloudops_ls.storage.backup.sealers import Sealer
     from cloudops_ls.storage.backup.writing import Origin
     from cloudops_ls.storage.database import Database
     from cloudops_ls.storage.sync import SyncState

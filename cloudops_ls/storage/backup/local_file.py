@@ -12,7 +12,7 @@ import hashlib
 import io
 import tarfile
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -22,16 +22,18 @@ from cloudops_ls.storage import durable_files
 from cloudops_ls.storage.backup.documents import Stream
 from cloudops_ls.storage.backup.envelope import COMPRESSION
 from cloudops_ls.storage.backup.errors import BackupDamagedError
+from cloudops_ls.storage.backup.pipes import pulling, pushing
 from cloudops_ls.storage.backup.streams import cut, sources
 from cloudops_ls.storage.records import now
-from cloudops_ls.storage.recovery_key import AgeKey, NotSealedForThisKeyError, Recipient
+from cloudops_ls.storage.recovery_key import NotSealedForThisKeyError
 from cloudops_ls.storage.schema import HEAD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from cloudops_ls.storage.backup.progress import Watch
+    from cloudops_ls.storage.backup.sealers import Sealer
     from cloudops_ls.storage.backup.writing import Origin
     from cloudops_ls.storage.database import Database
 
@@ -54,68 +56,6 @@ class Export(BaseModel):
     streams: tuple[Stream, ...]
 
 
-class Sealer(Protocol):
-    """Seals a file and opens it again."""
-
-    def seal(self, plaintext: bytes) -> bytes:
-        """Return an age file."""
-
-    def open(self, sealed: bytes) -> bytes:
-        """Return what was sealed, or raise `NotSealedForThisKeyError`."""
-
-
-class KeySealer:
-    """Seals for keys; opens with any of them whose secret half is here.
-
-    Parameters
-    ----------
-    recipients
-        For whom to seal.
-    keys
-        What to open with.
-    """
-
-    def __init__(self, recipients: Sequence[Recipient], keys: Sequence[AgeKey]) -> None:
-        self._recipients = recipients
-        self._keys = keys
-
-    def seal(self, plaintext: bytes) -> bytes:
-        """Return an age file that every recipient opens."""
-        first, *others = self._recipients
-        return first.seal(plaintext, *others)
-
-    def open(self, sealed: bytes) -> bytes:
-        """Return what was sealed, or raise `NotSealedForThisKeyError`."""
-        for key in self._keys:
-            try:
-                return key.open(sealed)
-            except NotSealedForThisKeyError:
-                continue
-        raise NotSealedForThisKeyError
-
-
-class PassphraseSealer:
-    """Seals with a passphrase: age's scrypt recipient."""
-
-    def __init__(self, passphrase: str) -> None:
-        self._passphrase = passphrase
-
-    def seal(self, plaintext: bytes) -> bytes:
-        """Return an age file that the passphrase opens."""
-        import pyrage
-
-        return bytes(pyrage.passphrase.encrypt(plaintext, self._passphrase))
-
-    def open(self, sealed: bytes) -> bytes:
-        """Return what was sealed, or raise `NotSealedForThisKeyError`."""
-        import pyrage
-
-        try:
-            return bytes(pyrage.passphrase.decrypt(sealed, self._passphrase))
-        except pyrage.DecryptError:
-            raise NotSealedForThisKeyError from None
-
-
 def export_file(
     database: Database, path: Path, sealer: Sealer, origin: Origin, watch: Watch
 ) -> Export:
@@ -128,9 +68,29 @@ def export_file(
     """
     if path.exists():
         raise _exists(path)
-    packed = io.BytesIO()
+    written: list[Export] = []
+
+    def write(target: BinaryIO) -> None:
+        with pushing(lambda plain: sealer.seal(plain, target)) as packed:
+            written.append(_pack(database, packed, origin, watch))
+
+    try:
+        durable_files.write_new_by(path, write)
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError as error:
+        raise CloudOpsError(
+            f"Cannot write the exported file: {error.strerror}",
+            where=str(path),
+            fix="Choose another place, or free some space",
+        ) from error
+    return written[0]
+
+
+def _pack(database: Database, target: BinaryIO, origin: Origin, watch: Watch) -> Export:
+    """Write the tar.gz of everything."""
     with (
-        gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=COMPRESSION, mtime=0) as squeezed,
+        gzip.GzipFile(fileobj=target, mode="wb", compresslevel=COMPRESSION, mtime=0) as squeezed,
         tarfile.open(fileobj=squeezed, mode="w|", format=tarfile.USTAR_FORMAT) as archive,
         database.read() as connection,
     ):
@@ -164,13 +124,11 @@ def export_file(
             streams=tuple(streams),
         )
         _add(archive, _DOCUMENT, export.model_dump_json().encode())
-    watch.step("Encrypting")
-    _write_new(path, sealer.seal(packed.getvalue()))
     return export
 
 
 class ImportedFile:
-    """An exported file, decrypted in memory and proven whole.
+    """An exported file, proven whole.
 
     Parameters
     ----------
@@ -189,21 +147,7 @@ class ImportedFile:
 
     def __init__(self, path: Path, sealer: Sealer) -> None:
         self._path = path
-        try:
-            sealed = path.read_bytes()
-        except OSError as error:
-            raise CloudOpsError(
-                f"Cannot read the exported file: {error.strerror}", where=str(path)
-            ) from error
-        try:
-            self._packed = sealer.open(sealed)
-        except NotSealedForThisKeyError:
-            raise CloudOpsError(
-                "The exported file cannot be decrypted: another key or passphrase is needed, or "
-                "the file is damaged",
-                where=str(path),
-                fix="Give the recovery key or the passphrase that it was exported with",
-            ) from None
+        self._sealer = sealer
         self.export = self._read_document()
 
     def chunks(self) -> Iterator[tuple[str, bytes]]:
@@ -216,27 +160,45 @@ class ImportedFile:
                 yield digest, content
 
     def _read_document(self) -> Export:
-        for name, content in self._members():
-            if name == _DOCUMENT:
-                try:
-                    return Export.model_validate_json(content)
-                except ValidationError:
-                    # Without its context: a validation error quotes what it read.
-                    raise BackupDamagedError(
-                        "The exported file was written by a newer version, or is damaged",
-                        str(self._path),
-                        fix="Update cloudops-ls",
-                    ) from None
-        raise self._damaged()
+        # To the end of the file: what is cut short is told before anything else is done.
+        found = [content for name, content in self._members() if name == _DOCUMENT]
+        if not found:
+            raise self._damaged()
+        try:
+            return Export.model_validate_json(found[0])
+        except ValidationError:
+            # Without its context: a validation error quotes what it read.
+            raise BackupDamagedError(
+                "The exported file was written by a newer version, or is damaged",
+                str(self._path),
+                fix="Update cloudops-ls",
+            ) from None
 
     def _members(self) -> Iterator[tuple[str, bytes]]:
         try:
-            with tarfile.open(fileobj=io.BytesIO(self._packed), mode="r|gz") as archive:
+            sealed = self._path.open("rb")
+        except OSError as error:
+            raise CloudOpsError(
+                f"Cannot read the exported file: {error.strerror}", where=str(self._path)
+            ) from error
+        try:
+            with (
+                sealed,
+                pulling(lambda plain: self._sealer.open(sealed, plain)) as packed,
+                tarfile.open(fileobj=packed, mode="r|gz") as archive,
+            ):
                 for entry in archive:
                     content = archive.extractfile(entry) if entry.isreg() else None
                     if content is None:
                         raise self._damaged()
                     yield entry.name, content.read()
+        except NotSealedForThisKeyError:
+            raise CloudOpsError(
+                "The exported file cannot be decrypted: another key or passphrase is needed, or "
+                "the file is damaged",
+                where=str(self._path),
+                fix="Give the recovery key or the passphrase that it was exported with",
+            ) from None
         except (tarfile.TarError, EOFError, OSError):
             raise self._damaged() from None
 
@@ -251,19 +213,6 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     entry.size = len(content)
     entry.mode = PRIVATE_FILE
     archive.addfile(entry, io.BytesIO(content))
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    try:
-        durable_files.write_new(path, content)
-    except FileExistsError:
-        raise _exists(path) from None
-    except OSError as error:
-        raise CloudOpsError(
-            f"Cannot write the exported file: {error.strerror}",
-            where=str(path),
-            fix="Choose another place, or free some space",
-        ) from error
 
 
 def _exists(path: Path) -> CloudOpsError:

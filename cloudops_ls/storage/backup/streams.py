@@ -51,7 +51,8 @@ row is stored once and not once a scan. With what they are until that stream is 
 ROWS_PER_CHUNK = 32
 SIGHTINGS_PER_CHUNK = 2048
 MOST_CHUNK_BYTES = 2**20
-_FETCH = 1000
+_FETCH = 100
+"""Rows at once; one of a command's output may have a quarter of a megabyte."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
