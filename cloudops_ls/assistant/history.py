@@ -34,7 +34,6 @@ _MISSES: Final = 20
 _MOST_CHARACTERS: Final = 16
 _LARGEST_SHARE: Final = 4
 """One turn takes at most this fraction of the budget; the rest of it is cut from its middle."""
-_CUT: Final = "\n[… cut …]\n"
 _CHOICES: Final = TypeAdapter(tuple[Choice, ...])
 
 
@@ -137,7 +136,10 @@ def _cost(turn: ChatTurn, counter: TokenCounter) -> int:
 
 
 def _shortened(turn: ChatTurn, longest: int, counter: TokenCounter) -> ChatTurn:
-    """Cut the middle out of a turn that is longer than ``longest`` tokens."""
+    """Cut the middle out of a turn that is longer than ``longest`` tokens.
+
+    How it begins says what it is, and how it ends what came of it.
+    """
     content = turn.content
     # Of a megabyte nobody counts the tokens: one has hardly more than 16 characters.
     kept = min(len(content), max(longest, 1) * _MOST_CHARACTERS)
@@ -145,9 +147,12 @@ def _shortened(turn: ChatTurn, longest: int, counter: TokenCounter) -> ChatTurn:
     while (count := counter.count(shown)) > longest and kept > 0:
         kept = min(kept - 1, int(kept * longest / count * 0.95))
         shown = _cut(content, kept)
-    return turn if shown == content else turn.model_copy(update={"content": shown})
+    if shown == content:
+        return turn
+    return turn.model_copy(update={"content": shown, "cut": len(content) - kept})
 
 
 def _cut(content: str, kept: int) -> str:
-    head = max(kept, 0) // 2
-    return content[:head] + _CUT + content[len(content) - (max(kept, 0) - head) :]
+    head = kept // 2
+    mark = f"\n[… {len(content) - kept:,} characters cut …]\n"
+    return content[:head] + mark + content[len(content) - (kept - head) :]

@@ -153,6 +153,8 @@ class ChatTurn(_Data):
     """For turns of the assistant: what kind of reply it was."""
     choices: tuple[Choice, ...] = ()
     """For clarifications: what was offered."""
+    cut: int = Field(default=0, ge=0)
+    """Characters that were cut out of the middle of ``content``, where a mark says so."""
 
 
 class UserContext(_Data):

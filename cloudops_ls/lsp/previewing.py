@@ -15,6 +15,7 @@ from cloudops_ls.lsp.thread import thread_of
 from cloudops_ls.storage.records import new_id
 
 if TYPE_CHECKING:
+    from cloudops_ls.assistant.protocol import AssistantRequest
     from cloudops_ls.lsp.arguments import PreviewRequest
     from cloudops_ls.lsp.backend import Backend
     from cloudops_ls.lsp.documents import RunbookDocument
@@ -76,6 +77,7 @@ async def preview(
     dict
         ``body`` exactly as it goes on the wire; ``method``, ``url`` and ``headers``, None where
         nothing leaves this machine; ``bytes``, ``tokens`` and what counted them, ``tokenizer``;
+        ``history``, a sentence where not all earlier turns are sent whole, else None;
         ``text``, all of it as JSON to be read.
     """
     request = await Question(backend, document, asked, thread).request(request_id)
@@ -92,6 +94,7 @@ async def preview(
         "bytes": len(body),
         "tokens": tokens,
         "tokenizer": counter.name,
+        "history": _of_history(request, backend.settings.assistant.history_tokens),
     }
     page = {
         "about": "What is sent when you ask; the token of the assistant goes along as a header."
@@ -101,6 +104,19 @@ async def preview(
         "body": json.loads(text),
     }
     return {**told, "body": text, "text": json.dumps(page, ensure_ascii=False, indent=2) + "\n"}
+
+
+def _of_history(request: AssistantRequest, budget: int) -> str | None:
+    """Say what of the earlier turns is not sent; None where all of them are, whole."""
+    cut = sum(turn.cut > 0 for turn in request.chat_history)
+    sent, omitted = len(request.chat_history), request.history_omitted
+    if not cut and not omitted:
+        return None
+    shortened = f", {cut} of them cut in the middle" if cut else ""
+    return (
+        f"{sent} of {sent + omitted} earlier turns are sent{shortened}: "
+        f"assistant.history_tokens is {budget:,}."
+    )
 
 
 async def _show(session: Session, uri: str, shown: dict[str, Any]) -> None:
@@ -120,6 +136,7 @@ async def _show(session: Session, uri: str, shown: dict[str, Any]) -> None:
     where = f"to {shown['url']}" if shown["url"] else "to the built-in planner, on this machine"
     show(
         server,
-        f"Asking sends {shown['bytes']:,} bytes, about {shown['tokens']:,} tokens, {where}. All of "
-        "it is printed by: cloudops-ls preview FILE:LINE",
+        f"Asking sends {shown['bytes']:,} bytes, about {shown['tokens']:,} tokens, {where}. "
+        f"{shown['history'] + ' ' if shown['history'] else ''}All of it is printed by: "
+        "cloudops-ls preview FILE:LINE",
     )

@@ -60,11 +60,16 @@ def test_the_last_exchange_always_goes() -> None:
 
 
 def test_a_long_turn_is_cut_in_its_middle() -> None:
-    (text,) = contents(messages("start " + "x" * 10_000 + " end"), 100)
-    assert text.startswith("start ")
-    assert text.endswith(" end")
-    assert "[… cut …]" in text
-    assert EstimatedTokens().count(text) <= 25
+    said = "start " + "x" * 10_000 + " end"
+    (turn,) = fit_history(messages(said), (), 100).turns
+    head, mark, tail = turn.content.partition("\n[… ")
+    cut, _, tail = tail.partition(" characters cut …]\n")
+    assert mark and head.startswith("start ") and tail.endswith(" end")
+    assert int(cut.replace(",", "")) == turn.cut == len(said) - len(head) - len(tail)
+    assert abs(len(head) - len(tail)) <= 1
+    assert EstimatedTokens().count(turn.content) <= 25
+    (whole,) = fit_history(messages("short"), (), 100).turns
+    assert (whole.content, whole.cut) == ("short", 0)
 
 
 def test_no_budget_means_no_history() -> None:

@@ -48,9 +48,9 @@ def test_history_is_fitted_and_cut_in_tokens(tokenizer: str) -> None:
     assert [turn.content[0] for turn in fitted.turns] == ["1", "2", "3", "4"]
     assert fitted.omitted == 1
     long = Message(role=Role.USER, content="start " + "x" * 100_000 + " end", timestamp=NOW)
-    (turn,) = fit_history([long], (), 160, counter).turns
+    (turn,) = fit_history([long], (), 320, counter).turns
     assert turn.content.startswith("start ") and turn.content.endswith(" end")
-    assert 20 < counter.count(turn.content) <= 40
+    assert 40 < counter.count(turn.content) <= 80
 
 
 @pytest.mark.parametrize("content", [None, b"{}", b"\xff", b'{"model": 1}'])

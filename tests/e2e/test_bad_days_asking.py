@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -113,8 +114,25 @@ async def test_a_history_larger_than_the_budget(
     sent = request["chat_history"]
     assert request["history_omitted"] == 16 - len(sent) > 0
     assert [turn["content"][0] for turn in sent] == ["f", "f", "g", "g", "h", "h"]
-    assert all("[… cut …]" not in turn["content"] for turn in sent), "they are left out whole"
+    assert all(turn["cut"] == 0 for turn in sent), "they are left out whole"
     assert len(asking.messages) == said
+
+    # One that alone is longer than a quarter of the budget keeps its beginning and its end.
+    asking.type(buffer, len(buffer.text), f"\nj. Note: {'plugh ' * 5_000}the end.\n\nk. Note.\n")
+    assert (await asking.ask(buffer, "j. Note"))["status"] == "answered"
+    shown = await asking.execute("cloudops.previewRequest", asking.place(buffer, "k. Note"))
+    assert (await asking.ask(buffer, "k. Note"))["status"] == "answered"
+    sent = answering.requests[-1].body["chat_history"]
+    (cut,) = [turn for turn in sent if turn["cut"] and turn["role"] == "user"]
+    assert cut["content"].startswith("j. Note: plugh") and cut["content"].endswith("the end.")
+    assert f"[… {cut['cut']:,} characters cut …]" in cut["content"]
+    many = sum(turn["cut"] > 0 for turn in sent)
+    assert shown["history"] == (
+        f"{len(sent)} of 20 earlier turns are sent, {many} of them cut in the middle: "
+        "assistant.history_tokens is 4,000."
+    )
+    assert shown["history"] in asking.messages[-1].message
+    assert json.loads(shown["text"])["history"] == shown["history"]
 
 
 async def test_an_answer_after_the_file_was_closed(

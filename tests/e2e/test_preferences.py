@@ -82,3 +82,33 @@ async def test_always_asked_is_asked_where_the_policy_allows(
     asking.answers.append("Don't run")
     assert (await asking.run(buffer, "aws rds"))["status"] == "refused"
     assert "you prefer to be asked always" in asking.questions[-1].message
+
+
+async def test_a_plan_runs_as_it_is_preferred(
+    asking: Editor, shared_environment: dict[str, str]
+) -> None:
+    """Last, as it takes the policy away that allows reading."""
+    (Path(shared_environment["CLOUDOPS_HOME"]) / "policy.toml").unlink()
+    listing = "aws rds describe-db-instances --db-instance-identifier pg-instance-main1"
+    steps = "\n".join(f"{listing} --query 'DBInstances[].{name}'" for name in ("Engine", "DBName"))
+
+    async def run_all(name: str, *answers: str) -> list[str]:
+        buffer = asking.open(f"```aws\n{steps}\n```\n", name)
+        before = len(asking.questions)
+        asking.answers.extend(answers)
+        # No mode: as *Run all steps* sends it.
+        result = await asking.execute("cloudops.runPlan", asking.place(buffer, "aws rds"))
+        assert result["status"] == "success", asking.said()
+        assert buffer.text.count("status=success") == 2
+        return [question.message for question in asking.questions[before:]]
+
+    asking.configure({})
+    liked = {"profile": "production", "region": "us-west-2", "approval": "policy"}
+    await asking.execute("cloudops.setPreferences", {**liked, "plans": "all"})
+    (review,) = await run_all("at-once", "Run")
+    assert review.startswith("Run 2 steps one after the other, without asking again?")
+
+    # Changed on the command line, it counts for the next plan of the window that is open.
+    assert await cli(shared_environment, "set", "plans", "step") == (0, "")
+    first, second = await run_all("one-by-one", "Run", "Run")
+    assert "Step 1 of 2" in first and "Step 2 of 2" in second
