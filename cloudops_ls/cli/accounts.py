@@ -20,7 +20,7 @@ from cloudops_ls.home import Home
 from cloudops_ls.worker import wire
 
 accounts = typer.Typer(
-    help="AWS profiles: which there are, signing in, keys in the OS keychain.",
+    help="AWS profiles, signing in, keys in the OS keychain.",
     rich_markup_mode=None,
     invoke_without_command=True,
 )
@@ -34,14 +34,20 @@ def register(app: typer.Typer) -> None:
 
 @accounts.callback()
 def overview(context: typer.Context, as_json: AsJson = False) -> None:
-    """List profiles with their accounts and credentials, and damaged lines of ~/.aws."""
+    """List profiles with their accounts and credentials.
+
+    Also the damaged lines of ~/.aws.
+    """
     if context.invoked_subcommand is None:
         _list(as_json=as_json)
 
 
 @accounts.command("list")
 def list_accounts(as_json: AsJson = False) -> None:
-    """List profiles with their accounts and credentials, and damaged lines of ~/.aws."""
+    """List profiles with their accounts and credentials.
+
+    Also the damaged lines of ~/.aws.
+    """
     _list(as_json=as_json)
 
 
@@ -52,10 +58,10 @@ def login(
         bool, typer.Option(help="Open the page; without, its address is only printed.")
     ] = True,
 ) -> None:
-    """Sign in: with a code of an MFA device, or in the browser (IAM Identity Center).
+    """Sign in, with an MFA code or in the browser.
 
-    A code is never stored. The session it opens lives in the background process's memory, which
-    stays as long as the session lasts.
+    The browser is for IAM Identity Center. A code is never stored. The session it opens lives in
+    the background process's memory, which stays as long as the session lasts.
     """
     home = Home.locate()
     console = Console(stderr=True, highlight=False)
@@ -84,9 +90,9 @@ def logout() -> None:
 
 @accounts.command("import")
 def import_keys(profile: Profile) -> None:
-    """Copy a profile's static keys into the OS keychain, where they count before the file.
+    """Copy a profile's static keys into the OS keychain.
 
-    The file stays as it is; the keys can then be removed from it.
+    They count before the file there. The file stays as it is; the keys can then be removed from it.
     """
     ask_worker(Home.locate(), wire.KEYCHAIN_COPY, {"profile": profile})
     Console(stderr=True).print(
@@ -98,8 +104,9 @@ def import_keys(profile: Profile) -> None:
 
 @accounts.command()
 def forget(profile: Profile) -> None:
-    """Remove a profile's keys from the OS keychain; the file counts again.
+    """Remove a profile's keys from the OS keychain.
 
+    The file counts again.
     Exit code 1 when there were none.
     """
     if not ask_worker(Home.locate(), wire.KEYCHAIN_FORGET, {"profile": profile})["removed"]:

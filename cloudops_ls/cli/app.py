@@ -61,7 +61,6 @@ app = typer.Typer(
     cls=CommandsOnDemand,
     help="A language server that turns a Markdown runbook into a safe conversation with AWS.",
     no_args_is_help=False,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -89,7 +88,9 @@ def main(
         str | None,
         typer.Option(metavar="HOST:PORT", help="Serve one editor over TCP instead of stdio."),
     ] = None,
-    stdio: Annotated[bool, typer.Option(help="Serve over stdin and stdout; the default.")] = False,
+    stdio: Annotated[
+        bool, typer.Option("--stdio", help="Serve over stdin and stdout; the default.")
+    ] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Serve LSP over stdin and stdout when no command is given."""

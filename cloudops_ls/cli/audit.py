@@ -69,7 +69,10 @@ def verify(
         typer.Option(help="An earlier export: everything in it must still be there, unchanged."),
     ] = None,
 ) -> None:
-    """Check every link, the end, and the stored outputs; name the first broken link."""
+    """Check every link, the end, and the stored outputs.
+
+    Names the first broken link; exit code 1 when there is one.
+    """
     kept = list(_exported(against)) if against is not None else []
     with open_store(Home.locate()) as storage:
         result = storage.audit.verify(kept)
@@ -86,7 +89,10 @@ def verify(
 def export(
     since: Annotated[int, typer.Option(help="Number of the first entry.")] = 1,
 ) -> None:
-    """Print the entries as JSON lines, oldest first; commands are in them word by word."""
+    """Print the entries as JSON lines, oldest first.
+
+    Commands are in them word by word.
+    """
     with open_store(Home.locate()) as storage:
         for entry in storage.audit.entries():
             if entry.seq >= since:

@@ -64,7 +64,10 @@ def back_up_now(as_json: Json = False) -> None:
 
 @backup.command("list")
 def list_backups(as_json: Json = False, recovery_key: RecoveryFile = None) -> None:
-    """List the backups, newest first, and say when the next one is due."""
+    """List the backups, newest first.
+
+    Also says when the next one is due.
+    """
     found = ask_worker(Home.locate(), wire.BACKUPS, {"recovery_key": _read_key(recovery_key)})
     if as_json:
         _print_json(found)
@@ -123,7 +126,10 @@ def restore_backup(
     recovery_key: RecoveryFile = None,
     as_json: Json = False,
 ) -> None:
-    """Restore a backup; everything is proven before anything is changed."""
+    """Restore a backup.
+
+    Everything is proven before anything is changed.
+    """
     _confirm(replace and not yes)
     params = {"date": date, "replace": replace, "recovery_key": _read_key(recovery_key)}
     _print_restored(_work("Restoring", wire.RESTORE_BACKUP, params), as_json)
@@ -136,7 +142,10 @@ def prune_backups(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Remove backups that the policy does not keep; never the last one."""
+    """Remove backups that are older than they are kept.
+
+    Never the last one.
+    """
     _print_pruned(_work("Pruning", wire.PRUNE_BACKUPS, {"keep_days": keep_days}), as_json)
 
 
@@ -150,7 +159,10 @@ def remove_backups(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove backups by their whole names, or the damaged ones; never the last one."""
+    """Remove backups by name, or the damaged ones.
+
+    Never the last one.
+    """
     if not names and not damaged:
         raise typer.BadParameter("name backups, or say --damaged", param_hint="names")
     params = {"names": names or [], "damaged": damaged}
@@ -175,14 +187,17 @@ def export_store(
 
 @backup.command("import")
 def import_store(
-    file: Path,
+    file: Annotated[Path, typer.Argument(help="What 'backup export' wrote.")],
     replace: Replace = False,
     yes: Yes = False,
     passphrase: Passphrase = False,
     recovery_key: RecoveryFile = None,
     as_json: Json = False,
 ) -> None:
-    """Restore an exported file; everything is proven before anything is changed."""
+    """Restore an exported file.
+
+    Everything is proven before anything is changed.
+    """
     _confirm(replace and not yes)
     params = {
         "path": str(file.absolute()),

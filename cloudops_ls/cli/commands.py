@@ -41,7 +41,9 @@ def check(
     region: Region = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Say what a command would do, and what is wrong with it; nothing runs.
+    """Say what a command would do, and what is wrong with it.
+
+    Nothing runs.
 
     Exit code 0: it is valid. 1: it cannot run as it is written. 3: the policy denies it.
     """

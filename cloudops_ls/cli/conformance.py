@@ -28,10 +28,10 @@ def conformance(
     seconds: Annotated[float, typer.Option(min=1, help="Longest wait for one answer.")] = 120,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per check.")] = False,
 ) -> None:
-    """Check that a server speaks the assistant protocol (docs/protocol.md).
+    """Check that a server speaks the assistant protocol.
 
-    The token is taken from CLOUDOPS_ASSISTANT_TOKEN or the keychain. Exit code 1 when a check
-    failed.
+    The protocol is in docs/protocol.md. The token is taken from CLOUDOPS_ASSISTANT_TOKEN or the
+    keychain. Exit code 1 when a check failed.
     """
     from cloudops_ls.assistant.conformance import Conformance, Verdict
     from cloudops_ls.assistant.timings import HttpTimings

@@ -25,10 +25,10 @@ def register(app: typer.Typer) -> None:
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Look at every part of this installation: home, key, store, worker, AWS, assistant.
+    """Look at every part of this installation.
 
-    Exit code: 0 when everything is well, 1 when something works with less than it could have,
-    2 when something failed.
+    Home, key, store, worker, AWS, assistant. Exit code: 0 when everything is well, 1 when something
+    works with less than it could have, 2 when something failed.
     """
     from cloudops_ls.cli.checks import examine
 

@@ -43,12 +43,14 @@ def list_executions(
 
 @executions.command("show")
 def show_execution(
-    execution_id: str,
+    execution_id: Annotated[
+        str, typer.Argument(metavar="ID", help="As 'executions list' shows it.")
+    ],
     reveal: Annotated[
-        bool, typer.Option(help="Print output that holds a secret; that is recorded.")
+        bool, typer.Option("--reveal", help="Print output that holds a secret; that is recorded.")
     ] = False,
     details: Annotated[
-        bool, typer.Option(help="Print the record as JSON instead of the output.")
+        bool, typer.Option("--details", help="Print the record as JSON instead of the output.")
     ] = False,
 ) -> None:
     """Print the whole stored output of one execution, however long it is."""

@@ -50,11 +50,14 @@ def list_conversations(
 
 @history.command("search")
 def search_conversations(
-    query: str,
+    query: Annotated[str, typer.Argument(help="Words, or what it was about.")],
     limit: Annotated[int, typer.Option(help="At most so many.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Find conversations by the words and meaning of what was said; exit code 1 for none."""
+    """Find conversations by the words and meaning of what was said.
+
+    Exit code 1 when there is none.
+    """
     hits = ask_worker(Home.locate(), wire.CHAT_SEARCH, {"query": query, "limit": limit})
     found = [Conversation.model_validate(hit) for hit in hits]
     _print(found, as_json=as_json)
@@ -78,7 +81,10 @@ def export_conversation(
         Path | None, typer.Option(help="A new file; standard output by default.")
     ] = None,
 ) -> None:
-    """Write a conversation with what was run in it, without the output of commands."""
+    """Write a conversation with what was run in it.
+
+    Without the output of commands.
+    """
     with _opened(conversation_id) as (storage, conversation):
         text = transcript(
             conversation,
@@ -101,7 +107,9 @@ def export_conversation(
 
 
 @history.command("rename")
-def rename_conversation(conversation_id: ConversationId, title: str) -> None:
+def rename_conversation(
+    conversation_id: ConversationId, title: Annotated[str, typer.Argument(help="The new one.")]
+) -> None:
     """Give a conversation another title."""
     with _opened(conversation_id) as (storage, _):
         storage.chat.update_context(conversation_id, {}, title=title)
@@ -111,7 +119,7 @@ def rename_conversation(conversation_id: ConversationId, title: str) -> None:
 def label_conversation(
     conversation_id: ConversationId,
     labels: Annotated[list[str], typer.Argument(help="Labels to add.")],
-    remove: Annotated[bool, typer.Option(help="Take them away instead.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take them away instead.")] = False,
 ) -> None:
     """Add labels to a conversation, or take them away."""
     with _opened(conversation_id) as (storage, conversation):

@@ -26,7 +26,10 @@ def register(app: typer.Typer) -> None:
 
 @index.command("status")
 def index_status() -> None:
-    """Compare the search index with the store; exit code 1 where they differ."""
+    """Compare the search index with the store.
+
+    Exit code 1 where they differ.
+    """
     found = ask_worker(Home.locate(), wire.INDEX_STATUS, {})
     counts = [
         Column(name, justify="right")
@@ -52,7 +55,10 @@ def index_status() -> None:
 
 @index.command("rebuild")
 def rebuild_index() -> None:
-    """Make the search index anew from the store; searches are answered meanwhile."""
+    """Make the search index anew from the store.
+
+    Searches are answered meanwhile.
+    """
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),

@@ -42,7 +42,10 @@ def register(app: typer.Typer) -> None:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Say what protects the store, and whether it opens; exit code 1 if it does not."""
+    """Say what protects the store, and whether it opens.
+
+    Exit code 1 if it does not.
+    """
     from cloudops_ls.storage import rotation
     from cloudops_ls.storage.keys import KeyRing
 
@@ -94,7 +97,10 @@ def rotate(
         typer.Option(help="What protects the new key; by default what protects the present one."),
     ] = None,
 ) -> None:
-    """Make a new key and encrypt the whole store with it; nobody else may have it open."""
+    """Make a new key and encrypt the whole store with it.
+
+    Nobody else may have it open.
+    """
     from cloudops_ls.storage import opening, rotation
     from cloudops_ls.storage.key_record import KeyKind
     from cloudops_ls.storage.keys import KeyRing
@@ -117,7 +123,10 @@ def rotate(
 
 @key.command("change-passphrase")
 def change_passphrase() -> None:
-    """Protect the same key by another passphrase; open editors are not disturbed."""
+    """Protect the same key by another passphrase.
+
+    Open editors are not disturbed.
+    """
     from cloudops_ls.storage import key_changes
     from cloudops_ls.storage.keys import KeyRing
 
@@ -133,13 +142,13 @@ def export_recovery(
         typer.Option(help="Write it to this new file (mode 0600) instead of the screen."),
     ] = None,
     replace: Annotated[
-        bool, typer.Option(help="Make another one; the earlier one becomes useless.")
+        bool, typer.Option("--replace", help="Make another one; the earlier one becomes useless.")
     ] = False,
 ) -> None:
-    """Make a recovery key: it opens the store and its backups when everything else is lost.
+    """Make a recovery key.
 
-    It is an age identity, shown once and kept nowhere: print it, or put it into a password
-    manager.
+    It opens the store and its backups when everything else is lost. It is an age identity, shown
+    once and kept nowhere: print it, or put it into a password manager.
     """
     from cloudops_ls.storage import durable_files
 
@@ -176,10 +185,10 @@ def recover(
         typer.Option("--from", help="A file with the recovery key; else it is asked for."),
     ] = None,
 ) -> None:
-    """Open the store by its recovery key when keychain, passphrase or key file is lost.
+    """Open the store by its recovery key.
 
-    The key is then protected anew: by CLOUDOPS_KEY_FILE or CLOUDOPS_PASSPHRASE where one is set,
-    else by the keychain.
+    For when keychain, passphrase or key file is lost. The key is then protected anew: by
+    CLOUDOPS_KEY_FILE or CLOUDOPS_PASSPHRASE where one is set, else by the keychain.
     """
     from cloudops_ls.storage import key_changes
     from cloudops_ls.storage.keys import KeyRing

@@ -33,7 +33,10 @@ def list_models(
         bool, typer.Option("--available", help="Those that can be installed by name.")
     ] = False,
 ) -> None:
-    """List the installed embedding models, or those that can be installed by name."""
+    """List the embedding models.
+
+    Those that are installed, or those that can be installed by name.
+    """
     from cloudops_ls.storage.vectors.embeddings import find_model, installed_models
     from cloudops_ls.storage.vectors.model_install import RECOMMENDED, known_models
 
@@ -80,7 +83,10 @@ def install_model(
         typer.Option("--from", metavar="DIR", help="Install from files; needs no network."),
     ] = None,
 ) -> None:
-    """Install an embedding model, from the Hugging Face hub or from a directory."""
+    """Install an embedding model.
+
+    From the Hugging Face hub, or from a directory.
+    """
     from cloudops_ls.storage.vectors.model_install import (
         RECOMMENDED,
         install_from_directory,

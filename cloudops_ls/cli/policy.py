@@ -32,7 +32,10 @@ def register(app: typer.Typer) -> None:
 
 @policy.command("check")
 def check_policy() -> None:
-    """Say whether the policy file is valid; exit code 1 when it is not."""
+    """Say whether the policy file is valid.
+
+    Exit code 1 when it is not.
+    """
     file = open_policy(Home.locate())
     found = file.read()
     if found.policy is None:
@@ -71,7 +74,10 @@ def test_policy(
         ),
     ] = None,
 ) -> None:
-    """Say what the policy decides about a command, and which rule; exit code 3 for deny."""
+    """Say what the policy decides about a command, and why.
+
+    That is the rule that decided. Exit code 3 for deny.
+    """
     home = Home.locate()
     file = open_policy(home)
     found = read(home, command, profile, region)

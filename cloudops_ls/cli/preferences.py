@@ -49,7 +49,12 @@ def show(
 
 
 @preferences.command("set")
-def set_preference(name: Name, value: str) -> None:
+def set_preference(
+    name: Name,
+    value: Annotated[
+        str, typer.Argument(help="Name of a profile or region; policy or always; step or all.")
+    ],
+) -> None:
     """Remember one."""
     with open_store(Home.locate()) as storage:
         storage.preferences.change(user_name(), {name: value})

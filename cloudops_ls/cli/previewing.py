@@ -38,10 +38,10 @@ def preview_request(
         bool, typer.Option("--body", help="Only the body, byte for byte as it is sent.")
     ] = False,
 ) -> None:
-    """Print what asking about a paragraph would send, as JSON; nothing is sent.
+    """Print what asking would send, as JSON.
 
-    The settings are those of config.toml: what an editor sets is not known here. Each request has
-    an id of its own.
+    Nothing is sent. The settings are those of config.toml: what an editor sets is not known here.
+    Each request has an id of its own.
     """
     path, line = _place(place)
     try:

@@ -42,9 +42,9 @@ def show(
     live: Annotated[bool, typer.Option("--live", help="Ask AWS first.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show everything that is known of one resource, and what happened to it lately.
+    """Show all that is known of one resource.
 
-    Exit code 1 when there is none, or more than one.
+    Also what happened to it lately. Exit code 1 when there is none, or more than one.
     """
     home = Home.locate()
     found, history = _found(home, name)
@@ -85,7 +85,10 @@ def changes(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 200,
     as_json: AsJson = False,
 ) -> None:
-    """Show what appeared, changed and went, newest first, as scans noticed it."""
+    """Show what appeared, changed and went, newest first.
+
+    As scans noticed it.
+    """
     from cloudops_ls.storage.records import ResourceFilter
 
     when = moment_of(since, datetime.now(UTC))

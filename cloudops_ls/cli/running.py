@@ -74,7 +74,9 @@ def run(
     command: Command,
     profile: Profile = None,
     region: Region = None,
-    reveal: Annotated[bool, typer.Option(help="Print an output that holds secrets.")] = False,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Print an output that holds secrets.")
+    ] = False,
 ) -> None:
     """Run one command after you have confirmed exactly it.
 

@@ -31,7 +31,10 @@ def status(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the store, the accounts, the synchronisations, and listings that went wrong."""
+    """Show the store, the accounts and the synchronisations.
+
+    Also the listings that went wrong.
+    """
     home = Home.locate()
     health = ask_worker(home, wire.HEALTH, {})
     known = ask_worker(home, wire.SCAN_STATUS, {})

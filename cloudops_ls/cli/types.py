@@ -31,9 +31,12 @@ def types(
         typer.Argument(help="Only types called so, or of a service: `database`, `ecs`."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All that is known of them.")] = False,
-    markdown: Annotated[bool, typer.Option(help="The page `docs/catalog.md`.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The page docs/catalog.md.")] = False,
 ) -> None:
-    """List the types of resources, how many are known, and what can be done to them."""
+    """List the types of resources.
+
+    How many are known, and what can be done to them.
+    """
     from cloudops_ls.estate.catalog.loader import Catalog
 
     catalog = Catalog.load()

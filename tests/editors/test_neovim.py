@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import pytest
 from tests.e2e.processes import command_line, descendants
 from tests.e2e.slow_aws import SlowAws
 from tests.editors.desk import DATABASE, RUNBOOK, Desk, state_of
-from tests.editors.documented import recipe
+from tests.editors.documented import PLUGIN, recipe
 from tests.editors.neovim import Neovim
 
 if TYPE_CHECKING:
@@ -115,6 +116,13 @@ def test_from_typing_to_the_changed_resource(
         vim.until_text("status=success")
         assert state_of(cloud) == "stopped"
 
+        # What takes it back is known, asked about like any other, and left.
+        vim.ex("CloudOpsUndo")
+        vim.until(f"(?s)Start DB instance {DATABASE}.*{CHOOSE}")
+        choose(vim, "Don't run\\n")
+        vim.until_lua(IDLE)
+        assert state_of(cloud) == "stopped"
+
         # A hover is asked once: only when the new state has arrived.
         vim.until_lua("#vim.diagnostic.get(0) > 0")
         vim.type("/^aws rds stop.*identifier ./e")
@@ -201,9 +209,48 @@ def test_every_list_and_what_can_be_done_with_it(
         vim.until(r"123456789012 acme-production: production")
         vim.type("q")
 
+        vim.ex("CloudOpsSync full")
+        vim.until(r"synchronised; \d+ resources")
+
         vim.ex("checkhealth cloudops")
         vim.until(r"running: .*1 runbooks")
         assert "ERROR" not in vim.screen()
+
+        shutil.copytree(PLUGIN / "doc", manual := desk.folder("manual") / "doc")
+        vim.lua("vim.cmd.helptags(_A[1]) or true", str(manual))
+        tags = (manual / "tags").read_text()
+        for command in vim.lua("vim.tbl_keys(require('cloudops.commands').descriptions())"):
+            assert f":{command}\tcloudops.txt\t" in tags
+        vim.ex(f"set rtp^={manual.parent}")
+        vim.ex("help :CloudOpsAsk")
+        vim.until("Send the paragraph at the cursor; the answer is written")
+
+
+def test_resources_are_found_while_typing_with_telescope(
+    start: Callable[..., Neovim], installed: Callable[[str], Path]
+) -> None:
+    share = installed("neovim") / "usr" / "share"
+    more = [f"vim.opt.rtp:append('{share}/neovim-{name}')" for name in ("plenary", "telescope")]
+    more.append("vim.g.cloudops = { keymaps = true }")
+    with start(more="\n".join(more)) as vim:
+        ready(vim)
+        vim.type("3GA ")
+        vim.keys("Escape")
+        vim.type(r"\s")
+        vim.until("Results")
+        vim.type("pg-")
+        vim.until(r"pg-instance-main1 .*rds_instance")
+        vim.type("analytics state:available")
+        vim.until(r"> pg-analytics +rds_instance · available")
+        vim.until(r"### `pg-analytics`")
+        vim.keys("Enter")
+        choose(vim, "Mention in the runbook")
+        vim.until_text("Stop [pg-analytics](arn:aws:rds:us-west-2:123456789012:db:pg-analytics)")
+        # A list may be left.
+        vim.ex("CloudOpsResources pg-")
+        vim.until(r"> pg-")
+        vim.keys("Escape", "Escape")
+        vim.until_lua("vim.bo.filetype == 'markdown'")
 
 
 def test_what_takes_long_is_shown_and_cancelled(

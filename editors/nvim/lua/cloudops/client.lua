@@ -155,16 +155,22 @@ end
 ---@param argument? table
 ---@param done? fun(result: any) not called when the command failed: the server has said so
 ---@param client? vim.lsp.Client
-function M.execute(command, argument, done, client)
+---@param otherwise? fun() called when it failed
+function M.execute(command, argument, done, client, otherwise)
+  otherwise = otherwise or function() end
   client = client or M.get()
   if not client then
+    otherwise()
     return
   end
   local params = { command = 'cloudops.' .. command, arguments = { argument or vim.empty_dict() } }
   M.call(client, 'request', 'workspace/executeCommand', params, function(err, result)
     if err then
       failed(err)
-    elseif done and not (type(result) == 'table' and result.status == 'failed') then
+      otherwise()
+    elseif type(result) == 'table' and result.status == 'failed' then
+      otherwise()
+    elseif done then
       done(result)
     end
   end)

@@ -1,5 +1,6 @@
 ---:checkhealth cloudops
 local client = require('cloudops.client')
+local options = require('cloudops.options')
 
 local M = {}
 
@@ -67,6 +68,8 @@ end
 local function check_comfort()
   local own = debug.getinfo(vim.ui.select, 'S').source:find('vim/ui%.lua$') ~= nil
   health.info('vim.ui.select is ' .. (own and "Neovim's own" or 'a picker'))
+  local live = options.get('telescope') and require('cloudops.telescope').available()
+  health.info('resources are found ' .. (live and 'while typing, with telescope.nvim' or 'with vim.ui.select'))
   if vim.fn.has('clipboard') == 1 then
     health.ok('what is copied goes to the clipboard')
   else

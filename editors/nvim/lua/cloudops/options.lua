@@ -26,6 +26,8 @@ M.DEFAULTS = {
   codelens = false,
   ---@type boolean echo what is under way; fidget.nvim and noice.nvim show it by themselves
   progress = true,
+  ---@type boolean find resources while typing, where telescope.nvim is installed
+  telescope = true,
 }
 
 local given = {}

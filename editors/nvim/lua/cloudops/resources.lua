@@ -1,11 +1,17 @@
 ---Finding resources.
 local client = require('cloudops.client')
+local options = require('cloudops.options')
 local pick = require('cloudops.pick')
 local window = require('cloudops.window')
 
 local M = {}
 
 local LIMIT = 100
+
+---Where it is asked from; a picker has a buffer of its own while it asks.
+---@class cloudops.From
+---@field client vim.lsp.Client
+---@field uri? string of the runbook, whose account, region and mentions count for the order
 
 ---@param hit { resource: table }
 ---@return string
@@ -26,10 +32,18 @@ local function link(resource)
   return ('[%s](%s)'):format(resource.name:gsub('[%[%]\\]', '\\%0'), resource.arn)
 end
 
-function M.details(hit)
+---@param hit table
+---@param shown fun(card: string) Markdown
+---@param from? cloudops.From
+function M.card(hit, shown, from)
   client.execute('resourceDetails', { arn = hit.resource.arn }, function(told)
-    local card = window.known(told.card)
-    window.show('resource/' .. hit.resource.name, 'markdown', card or M.format(hit))
+    shown(window.known(told.card) or M.format(hit))
+  end, from and from.client)
+end
+
+function M.details(hit)
+  M.card(hit, function(card)
+    window.show('resource/' .. hit.resource.name, 'markdown', card)
   end)
 end
 
@@ -56,25 +70,23 @@ function M.act(hit)
 end
 
 ---@param query string words, and filters such as type:rds state:stopped
----@param found fun(hits: table[])
-function M.search(query, found)
-  local argument = { query = query, limit = LIMIT }
-  if client.is_runbook(0) then
-    argument.uri = vim.uri_from_bufnr(0)
-  end
-  client.execute('searchResources', argument, found)
+---@param found fun(hits: table[]) none where the search failed, which has been said
+---@param from cloudops.From
+function M.search(query, found, from)
+  local argument = { query = query, limit = LIMIT, uri = from.uri }
+  client.execute('searchResources', argument, found, from.client, function()
+    found({})
+  end)
 end
 
----@param query? string asked for when left out
-function M.open(query)
-  if not client.get() then
-    return
-  end
+---@param query? string
+---@param from cloudops.From
+local function open_select(query, from)
   local function choose(words)
     M.search(words, function(hits)
       local prompt = words == '' and 'Resources' or ('Resources: %s'):format(words)
       pick.choose(hits, prompt, M.format, actions)
-    end)
+    end, from)
   end
   if query then
     choose(query)
@@ -85,6 +97,21 @@ function M.open(query)
       choose(vim.trim(words))
     end
   end)
+end
+
+---@param query? string asked for when left out
+function M.open(query)
+  local running = client.get()
+  if not running then
+    return
+  end
+  local from = { client = running, uri = client.is_runbook(0) and vim.uri_from_bufnr(0) or nil }
+  local telescope = require('cloudops.telescope')
+  if options.get('telescope') and telescope.available() then
+    telescope.open(query or '', from)
+  else
+    open_select(query, from)
+  end
 end
 
 return M
