@@ -16,7 +16,6 @@ from cloudops_ls.composition.serving import serve_stdio, serve_tcp, serve_worker
 from cloudops_ls.composition.stores import (
     database_url,
     models_directory,
-    name_snapshots,
     open_storage,
     vector_settings,
 )
@@ -31,7 +30,6 @@ __all__ = [
     "database_url",
     "language_server_dependencies",
     "models_directory",
-    "name_snapshots",
     "open_policy",
     "open_storage",
     "qdrant_api_key",

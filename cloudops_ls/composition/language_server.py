@@ -7,7 +7,7 @@ from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
 from cloudops_ls.composition.assistants import build_assistant
-from cloudops_ls.composition.stores import name_snapshots, open_storage
+from cloudops_ls.composition.stores import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,7 +43,7 @@ def language_server_dependencies(home: Home) -> Dependencies:
         from cloudops_ls.estate.search.current import CurrentNames
         from cloudops_ls.estate.search.vocabulary import Vocabulary
 
-        return CurrentNames(Vocabulary(catalog(), accounts=accounts), name_snapshots(home))
+        return CurrentNames(Vocabulary(catalog(), accounts=accounts))
 
     def approvals() -> ApprovalBook:
         from cloudops_ls.commands.approval import ApprovalBook

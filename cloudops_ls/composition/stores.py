@@ -1,4 +1,4 @@
-"""The store of a home, its search index and its names."""
+"""The store of a home and its search index."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from cloudops_ls.config import Settings
-    from cloudops_ls.estate.search.snapshot import Snapshots
     from cloudops_ls.home import Home
     from cloudops_ls.storage.indexing.settings import VectorSettings
     from cloudops_ls.storage.resource import Resource
@@ -55,28 +54,6 @@ def database_url(home: Home) -> str | None:
                 fix="Correct it",
             )
     return settings.database.url
-
-
-def name_snapshots(home: Home) -> Snapshots | None:
-    """Return where the name index of ``home`` is kept between processes.
-
-    None where no directory is in memory: names are never on a disk in the clear.
-    """
-    from cloudops_ls.errors import CloudOpsError
-    from cloudops_ls.estate.search.snapshot import Snapshots
-    from cloudops_ls.storage.keys import KeyRing
-    from cloudops_ls.storage.vectors.directory import candidates, memory_backed
-
-    try:
-        record = KeyRing(home).record()
-        if record is None or database_url(home) is not None:
-            return None
-    except CloudOpsError:
-        # Whoever opens the store says it.
-        return None
-    for place in memory_backed(candidates()):
-        return Snapshots(place / home.runtime.name, record.key_id)
-    return None
 
 
 def vector_settings(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudops_ls.composition.backups import backup_plan
-from cloudops_ls.composition.stores import database_url, name_snapshots, vector_settings
+from cloudops_ls.composition.stores import database_url, vector_settings
 from cloudops_ls.home import Home, user_name
 
 if TYPE_CHECKING:
@@ -92,9 +92,7 @@ def worker_service(
     parser = CommandParser(version2=lambda: cli is not None and cli.version2)
     checker = CommandChecker(parser, Classifier(), storage.estate.find, doubts, cli)
     index = IndexPart(storage, notify, wanted_model=lambda: load_settings(home)[0].search.model)
-    names = CurrentNames(
-        Vocabulary(catalog, accounts=storage.estate.accounts), name_snapshots(home)
-    )
+    names = CurrentNames(Vocabulary(catalog, accounts=storage.estate.accounts))
     service = WorkerService(
         storage,
         [

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from cloudops_ls.storage import changes, sync
+from cloudops_ls.storage.name_snapshot import NameSnapshot, keep, kept, kept_revision
 from cloudops_ls.storage.records import (
     AccountRecord,
     Change,
@@ -39,7 +40,7 @@ from cloudops_ls.storage.search import EstateSearch, Similarity, find
 from cloudops_ls.storage.tables import AccountRow, ResourceRow
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from cloudops_ls.storage.database import Database
@@ -303,6 +304,24 @@ class EstateStorage:
     def names_since(self, revision: int, limit: int) -> NameChanges | None:
         """Return what has changed since a revision; None when it is more than ``limit``."""
         return names_since(self._database, revision, limit)
+
+    def kept_names(self) -> NameSnapshot | None:
+        """Return the name index that was kept last, None where none was."""
+        return kept(self._database)
+
+    def keep_names(self, revision: int, data: Callable[[], bytes]) -> None:
+        """Keep a name index for the next process, unless one as new is kept already.
+
+        Parameters
+        ----------
+        revision
+            `generation` when it was made.
+        data
+            Called for the index if it is wanted.
+        """
+        known = kept_revision(self._database)
+        if known is None or known < revision:
+            keep(self._database, NameSnapshot(revision, data()))
 
     def generation(self) -> int:
         """Return a number that changes whenever any resource changes, appears or goes."""

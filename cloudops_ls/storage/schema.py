@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-HEAD = "0005"
+HEAD = "0006"
 """Newest migration; revisions are numbered, so newer ones compare greater."""
 SCHEMA_TABLE = "alembic_version"

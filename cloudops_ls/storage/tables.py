@@ -304,3 +304,14 @@ class PreferenceRow(Base):
     user_id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str]
+
+
+class NameSnapshotRow(Base):
+    """The name index of whoever built it last; one row at most, made from `resources`."""
+
+    __tablename__ = "name_snapshot"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    revision: Mapped[int]
+    """Of the estate when it was made."""
+    data: Mapped[bytes] = mapped_column(LargeBinary)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from cloudops_ls.estate.search import snapshot
 from cloudops_ls.estate.search.finder import Finder
 from cloudops_ls.estate.search.names import NameEntry, NameIndex
 from cloudops_ls.storage.records import ChangeKind
@@ -16,7 +17,6 @@ from cloudops_ls.storage.records import ChangeKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from cloudops_ls.estate.search.snapshot import Snapshots
     from cloudops_ls.estate.search.vocabulary import Vocabulary
     from cloudops_ls.storage.estate import EstateStorage
     from cloudops_ls.storage.records import NameChanges, NameRow
@@ -34,8 +34,6 @@ class CurrentNames:
     ----------
     vocabulary
         What types, regions and accounts are called in filters.
-    snapshots
-        Where the index is kept between processes; None keeps it nowhere.
 
     Attributes
     ----------
@@ -43,9 +41,8 @@ class CurrentNames:
         Never changes in itself: whoever took it may go on using it.
     """
 
-    def __init__(self, vocabulary: Vocabulary, snapshots: Snapshots | None = None) -> None:
+    def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self._snapshots = snapshots
         self._generation = -1
         self._gone: set[str] = set()
         self._catching_up = threading.Lock()
@@ -85,7 +82,7 @@ class CurrentNames:
 
     def _restore(self, estate: EstateStorage) -> bool:
         """Begin with what another process kept; return whether there was anything."""
-        kept = self._snapshots.load() if self._snapshots is not None else None
+        kept = snapshot.load(estate)
         if kept is None:
             return False
         with _without_collections():
@@ -140,8 +137,7 @@ class CurrentNames:
             self._gone.clear()
             finder = finder.prepare()
             self.finder = finder.over(finder.index.with_details(estate.details()))
-            if self._snapshots is not None:
-                self._snapshots.save(finder.index, generation)
+        snapshot.save(estate, finder.index, generation)
 
 
 def _with_removed(

@@ -19,6 +19,7 @@ from cloudops_ls.storage.tables import (
     BackupStateRow,
     Base,
     MetaRow,
+    NameSnapshotRow,
     ResourceChangeRow,
     ResourceRow,
     SyncRunRow,
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
 
     from cloudops_ls.storage.backup.backup_key import BackupKey
 
-LEFT_OUT = frozenset(row.__tablename__ for row in (VectorRow, BackupStateRow, AuditSealRow))
+LEFT_OUT = frozenset(
+    row.__tablename__ for row in (VectorRow, NameSnapshotRow, BackupStateRow, AuditSealRow)
+)
 """Tables that are rebuilt from the others, or belong to this store alone."""
 _ESTATE = frozenset(
     row.__tablename__

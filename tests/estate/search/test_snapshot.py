@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudops_ls import composition
+from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.estate.search import snapshot
 from cloudops_ls.estate.search.current import CurrentNames
 from cloudops_ls.estate.search.names import NameIndex
-from cloudops_ls.estate.search.snapshot import Snapshots
 from cloudops_ls.estate.search.vocabulary import Vocabulary
-from cloudops_ls.storage.vectors import directory
+from cloudops_ls.storage.name_snapshot import NameSnapshot
 from tests.storage.samples import estate, resource
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
-    from cloudops_ls.home import Home
     from cloudops_ls.storage.service import StorageService
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -37,18 +34,29 @@ def _small_ones_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "FEWEST", 0)
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+class _Shelf:
+    """Where a store keeps a snapshot, by itself."""
+
+    def __init__(self) -> None:
+        self.kept: NameSnapshot | None = None
+
+    def kept_names(self) -> NameSnapshot | None:
+        return self.kept
+
+    def keep_names(self, revision: int, data: Callable[[], bytes]) -> None:
+        self.kept = NameSnapshot(revision, data())
+
+
+@settings(max_examples=40, deadline=None)
 @given(rows=ROWS, generation=st.integers(0, 9))
-def test_what_is_read_is_what_was_kept(rows: list, generation: int, tmp_path: Path) -> None:
+def test_what_is_read_is_what_was_kept(rows: list, generation: int) -> None:
     index = NameIndex.build(
         (name, identifier or name, f"arn:{name}", kind, account, region, state)
         for name, identifier, kind, account, region, state in rows
     )
-    kept = Snapshots(tmp_path, secrets.token_hex(8))
-    kept.save(index, generation)
-    found = kept.load()
+    shelf = _Shelf()
+    snapshot.save(shelf, index, generation)  # type: ignore[arg-type]
+    found = snapshot.load(shelf)  # type: ignore[arg-type]
     assert found is not None
     assert found.generation == generation
     assert list(found.index) == list(index)
@@ -62,32 +70,42 @@ def test_what_is_read_is_what_was_kept(rows: list, generation: int, tmp_path: Pa
                 assert list(mine.matching(prefix, [0])) == list(theirs.matching(prefix, [0]))
 
 
-@pytest.mark.parametrize("keep", [0, 1, 40, 200, -1])
-def test_a_damaged_one_is_no_index(tmp_path: Path, keep: int) -> None:
-    kept = Snapshots(tmp_path, "store")
-    kept.save(
-        NameIndex.build((f"n{n}", f"i{n}", f"a{n}", "t", "1", "r", None) for n in range(50)), 1
-    )
-    (path,) = tmp_path.iterdir()
-    path.write_bytes(path.read_bytes()[:keep])
-    assert kept.load() is None
+@pytest.mark.parametrize("damaged", [b"", b"x" * 40, 40, -1])
+def test_a_damaged_one_is_no_index(service: StorageService, damaged: bytes | int) -> None:
+    index = NameIndex.build((f"n{n}", f"i{n}", f"a{n}", "t", "1", "r", None) for n in range(50))
+    snapshot.save(service.estate, index, 1)
+    assert snapshot.load(service.estate) is not None
+    kept = service.estate.kept_names()
+    assert kept is not None
+    data = kept.data[:damaged] if isinstance(damaged, int) else damaged
+    service.estate.keep_names(2, lambda: data)
+    assert snapshot.load(service.estate) is None
 
 
-def test_one_that_others_could_have_written_is_no_index(tmp_path: Path) -> None:
-    kept = Snapshots(tmp_path, "store")
-    kept.save(NameIndex.build([("n", "i", "a", "t", "1", "r", None)]), 1)
-    assert kept.load() is not None
-    (path,) = tmp_path.iterdir()
-    path.chmod(0o622)
-    assert kept.load() is None
+def test_an_older_one_takes_no_newer_ones_place(service: StorageService) -> None:
+    for revision in (3, 2, 3):
+        service.estate.keep_names(revision, lambda revision=revision: b"%d" % revision)
+    assert service.estate.kept_names() == NameSnapshot(3, b"3")
+
+
+def test_a_store_that_takes_none_still_gives_names(
+    service: StorageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise CloudOpsError("The disk is full")
+
+    service.estate.bulk_upsert(estate(3))
+    monkeypatch.setattr(service.estate, "keep_names", full)
+    names = CurrentNames(Vocabulary())
+    assert names.catch_up(service.estate)
+    assert len(names.finder.index) == 3
 
 
 def test_the_next_process_builds_nothing_and_sees_what_has_changed(
-    service: StorageService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: StorageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.estate.bulk_upsert(estate(30))
-    kept = Snapshots(tmp_path, "store")
-    first = CurrentNames(Vocabulary(), kept)
+    first = CurrentNames(Vocabulary())
     assert first.catch_up(service.estate)
     changed = estate(30)[3].model_copy(update={"state": "deleting"})
     service.estate.upsert_resource(changed)
@@ -97,7 +115,7 @@ def test_the_next_process_builds_nothing_and_sees_what_has_changed(
     monkeypatch.setattr(
         CurrentNames, "_build", lambda self, store: (built.append(1), original(self, store))
     )
-    second = CurrentNames(Vocabulary(), kept)
+    second = CurrentNames(Vocabulary())
     assert second.catch_up(service.estate)
     assert not second.catch_up(service.estate)
     assert built == []
@@ -105,35 +123,7 @@ def test_the_next_process_builds_nothing_and_sees_what_has_changed(
     assert second.finder.index.tags.of(3) == first.finder.index.tags.of(3)
 
     service.estate.upsert_resource(resource("new"))
-    third = CurrentNames(Vocabulary(), kept)
+    third = CurrentNames(Vocabulary())
     assert third.catch_up(service.estate)
     assert built == [1]
     assert [one.name for one in third.finder.index.find("new")] == ["new"]
-
-
-def test_names_are_kept_in_memory_only_and_by_key(
-    service: StorageService, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not home.wrapped_key.exists():
-        # PostgreSQL: there is no key to name a store by.
-        assert composition.name_snapshots(home) is None
-        return
-    monkeypatch.setattr(directory, "candidates", lambda: (tmp_path,))
-    assert composition.name_snapshots(home) is None, "a disk is no memory"
-    monkeypatch.setattr(directory, "memory_backed", lambda _: [tmp_path])
-    kept = composition.name_snapshots(home)
-    assert kept is not None
-    assert not (tmp_path / home.runtime.name).exists()
-    kept.save(NameIndex.build([("n", "i", "a", "t", "1", "r", None)]), 1)
-    (path,) = (tmp_path / home.runtime.name).iterdir()
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert path.parent.stat().st_mode & 0o777 == 0o700
-    assert path.stem == _key_id(home)
-
-
-def _key_id(home: Home) -> str:
-    from cloudops_ls.storage.keys import KeyRing
-
-    record = KeyRing(home).record()
-    assert record is not None
-    return record.key_id

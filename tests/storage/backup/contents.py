@@ -20,7 +20,14 @@ from tests.storage.samples import ACCOUNT, REGION, resource
 if TYPE_CHECKING:
     from cloudops_ls.storage.service import StorageService
 
-NOT_IN_BACKUPS = {"vectors", "backup_state", "audit_seal", "alembic_version", "sqlite_sequence"}
+NOT_IN_BACKUPS = {
+    "vectors",
+    "name_snapshot",
+    "backup_state",
+    "audit_seal",
+    "alembic_version",
+    "sqlite_sequence",
+}
 LOCAL = {("resources", "revision"), ("meta", "value")}
 """Counters of one store."""
 
