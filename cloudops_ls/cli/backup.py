@@ -109,8 +109,7 @@ def verify_backups(
             typer.echo(f"✗ {name}: {reason}")
         proof = f"{decimal(found['read_bytes'])} read" if read_data else "content was not read"
         typer.echo(
-            f"{len(found['whole']):,} backups are whole, {len(found['damaged']):,} are damaged; "
-            f"{proof}"
+            f"{_backups_are(len(found['whole']))} whole, {len(found['damaged']):,} damaged; {proof}"
         )
     if not found["ok"]:
         raise typer.Exit(1)
@@ -306,9 +305,13 @@ def _print_pruned(done: dict[str, Any], as_json: bool) -> None:
     for name in done["removed"]:
         typer.echo(f"removed {name}")
     typer.echo(
-        f"{done['kept']:,} backups are kept; {done['objects']:,} objects, "
+        f"{_backups_are(done['kept'])} kept; {done['objects']:,} objects, "
         f"{decimal(done['size'])} freed"
     )
+
+
+def _backups_are(count: int) -> str:
+    return "1 backup is" if count == 1 else f"{count:,} backups are"
 
 
 def _schedule_text(state: dict[str, Any]) -> str:

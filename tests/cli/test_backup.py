@@ -95,7 +95,7 @@ def test_from_the_first_backup_to_a_new_machine(
     assert "Schedule: off" in listed.stdout
     verified = cloudops("backup", "verify", "--read-data")
     assert (verified.returncode, verified.stderr) == (0, "")
-    assert "1 backups are whole" in verified.stdout
+    assert "1 backup is whole, 0 damaged" in verified.stdout
 
     # Another machine: nothing but the bucket's name and the key.
     other = tmp_path / "other"

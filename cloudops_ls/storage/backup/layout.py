@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SEALED = ".encrypted.tar.gz"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}\.\d{6}Z-[0-9a-f]{8}")
 _NAME = re.compile(r"[0-9a-f]{32}")
-_WRAPPED = re.compile(r"([0-9a-f]{16})-[0-9a-f]{8}\.age")
+_WRAPPED = re.compile(r"([0-9a-f]{16})(?:-[0-9a-f]{8})?\.age")
 _SAFE_USER = re.compile(r"[\w.@+=,-]{1,128}")
 
 
@@ -109,7 +109,10 @@ class Layout:
         return f"{self.keys}{key_id}-{digest[:8]}.age"
 
     def wrapped_key_id(self, key: str) -> str | None:
-        """Return whose wrapped backup key this is, by its id; None if it is none of ours."""
+        """Return whose wrapped backup key this is, by its id; None if it is none of ours.
+
+        The first backups named no recipient.
+        """
         found = _WRAPPED.fullmatch(key.removeprefix(self.keys))
         return None if found is None else found[1]
 

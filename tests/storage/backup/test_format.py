@@ -99,6 +99,15 @@ def test_keys_and_names_are_told_apart_from_strangers() -> None:
         assert layout.name(kind, layout.key(kind, name).replace("ana", "bob")) is None
 
 
+def test_wrapped_keys_are_told_apart_from_strangers() -> None:
+    layout = Layout("", "ana")
+    assert layout.wrapped_key_id(layout.wrapped_key("0" * 16, "age1somebody")) == "0" * 16
+    assert layout.wrapped_key("0" * 16, "age1somebody") != layout.wrapped_key("0" * 16, "age1else")
+    assert layout.wrapped_key_id(f"ana/keys/{'0' * 16}.age") == "0" * 16
+    for strange in ("ana/keys/0.age", f"bob/keys/{'0' * 16}.age", f"ana/keys/{'0' * 16}-x.age"):
+        assert layout.wrapped_key_id(strange) is None
+
+
 def test_keys_do_not_show_themselves() -> None:
     key = RecoveryKey.generate()
     assert key.reveal() not in repr(key)
