@@ -35,6 +35,7 @@ E = TypeVar("E")
 Reader = Callable[[httpx.Response, str], AsyncGenerator[E]]
 """Reads one successful response, its body still unread; errors call the server by the text."""
 
+_EXPECTED: Final = re.compile(r"^(?:Tuple|List|String|Input|Value) should ")
 _FIELD_NAME: Final = re.compile(r"[a-z_]{1,40}")
 
 
@@ -155,7 +156,15 @@ def reason(error: ValidationError) -> str:
         str(part) if isinstance(part, int) or _FIELD_NAME.fullmatch(part) else "…"
         for part in first["loc"]
     )
-    problem = "unknown field" if first["type"] == "extra_forbidden" else first["msg"]
+    problem = first["msg"].removeprefix("Value error, ").replace(" after validation", "")
+    match first["type"]:
+        case "extra_forbidden":
+            problem = "unknown field"
+        case "missing":
+            problem = "is missing"
+        case _:
+            # The protocol knows no tuples; "String should have at least 1 character" is one of it.
+            problem = _EXPECTED.sub("must ", problem)
     return f"{path}: {problem}" if path else problem
 
 

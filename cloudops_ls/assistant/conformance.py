@@ -13,11 +13,11 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import httpx
 
-from cloudops_ls.assistant.answer import read_answer, read_capabilities
+from cloudops_ls.assistant.answer import EVENT_STREAM, JSON, read_answer, read_capabilities
 from cloudops_ls.assistant.base import FinalReply, TextDelta
 from cloudops_ls.assistant.exchange import create_client
 from cloudops_ls.assistant.protocol import (
@@ -32,6 +32,7 @@ from cloudops_ls.assistant.protocol import (
 )
 from cloudops_ls.assistant.server_url import ServerUrl
 from cloudops_ls.assistant.timings import HttpTimings
+from cloudops_ls.assistant.untrusted import one_line
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.storage.records import Role, new_id
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
     from cloudops_ls.assistant.protocol import Reply
 
+_SHORT: Final = 40
+"""Bytes of a body that is shown."""
 _MOMENT: Final = datetime(2025, 10, 8, 10, 30, tzinfo=UTC)
 _NO_TOKEN: Final = "not-a-token"  # noqa: S105 - the point of it is to be refused
 
@@ -62,11 +65,22 @@ class Finding:
         What the server must do, as half a sentence.
     detail
         What it did; why the check was skipped.
+    section
+        Where ``docs/protocol.md`` says so.
     """
 
     name: str
     verdict: Verdict
     detail: str
+    section: str
+
+
+class _Check(NamedTuple):
+    name: str
+    do: Callable[[httpx.AsyncClient], Awaitable[str]]
+    section: str
+    needs_answers: bool = True
+    """Pointless for a server that has not given one valid reply."""
 
 
 class _Failed(Exception):  # noqa: N818 - a finding, not an error
@@ -112,46 +126,88 @@ class Conformance:
         self._timings = timings or HttpTimings()
 
     async def run(self) -> AsyncIterator[Finding]:
-        """Yield one finding for each check, as soon as it is known."""
-        checks: tuple[tuple[str, Callable[[httpx.AsyncClient], Awaitable[str]]], ...] = (
-            ("says what it is at /v1/capabilities, or has no such page", self._capabilities),
-            ("answers a request with exactly one valid reply", self._valid_reply),
-            ("streams events when they are wanted", self._streams),
-            ("answers with one JSON document when only that is wanted", self._json),
-            ("gives the same reply for the same Idempotency-Key", self._idempotent),
-            ("ignores fields of a request that it does not know", self._unknown_fields),
-            ("reads the longest prompt and a long history", self._large),
-            ("answers when no resource was identified", self._nothing_identified),
-            ("keeps to the protocol whatever estate text says", self._hostile),
-            ("answers several requests at once", self._parallel),
-            ("goes on after a client has left in the middle", self._abandoned),
-            ("refuses what is no request with 400 or 422", self._rubbish),
-            ("refuses another version of the protocol with 400 or 422", self._other_version),
-            ("refuses a wrong token with 401 or 403", self._wrong_token),
-        )
-        async with create_client(self._url, self._timings) as client:
-            for name, check in checks:
-                yield await self._judge(name, check(client))
+        """Yield one finding for each check, as soon as it is known.
 
-    async def _judge(self, name: str, check: Awaitable[str]) -> Finding:
+        A server without one valid reply is not asked for more of them: what is wrong would only
+        be said again.
+        """
+        answers = True
+        async with create_client(self._url, self._timings) as client:
+            for check in self._checks():
+                if check.needs_answers and not answers:
+                    skipped = "not tried: there is no valid reply yet"
+                    yield Finding(check.name, Verdict.SKIPPED, skipped, check.section)
+                    continue
+                found = await self._judge(check, client)
+                if check.do == self._valid_reply:
+                    answers = found.verdict is Verdict.PASSED
+                yield found
+
+    def _checks(self) -> tuple[_Check, ...]:
+        answer, request, errors = "The answer", "The request", "Errors and retries"
+        return (
+            _Check(
+                "says what it is at /v1/capabilities, or has no such page",
+                self._capabilities,
+                "What a server says of itself",
+                needs_answers=False,
+            ),
+            _Check(
+                "answers a request with exactly one valid reply",
+                self._valid_reply,
+                answer,
+                needs_answers=False,
+            ),
+            _Check("streams events when they are wanted", self._streams, answer),
+            _Check("answers with one JSON document when only that is wanted", self._json, answer),
+            _Check("gives the same reply for the same Idempotency-Key", self._idempotent, errors),
+            _Check(
+                "ignores fields of a request that it does not know", self._unknown_fields, request
+            ),
+            _Check("reads the longest prompt and a long history", self._large, "Limits"),
+            _Check("answers when no resource was identified", self._nothing_identified, request),
+            _Check("keeps to the protocol whatever estate text says", self._hostile, request),
+            _Check("answers several requests at once", self._parallel, answer),
+            _Check("goes on after a client has left in the middle", self._abandoned, errors),
+            _Check(
+                "refuses what is no request with 400 or 422",
+                self._rubbish,
+                errors,
+                needs_answers=False,
+            ),
+            _Check(
+                "refuses another version of the protocol with 400 or 422",
+                self._other_version,
+                "Versions",
+                needs_answers=False,
+            ),
+            _Check(
+                "refuses a wrong token with 401 or 403",
+                self._wrong_token,
+                errors,
+                needs_answers=False,
+            ),
+        )
+
+    async def _judge(self, check: _Check, client: httpx.AsyncClient) -> Finding:
+        verdict = Verdict.FAILED
         try:
             async with asyncio.timeout(self._timings.total):
-                detail = await check
-        except _Skipped as reason:
-            return Finding(name, Verdict.SKIPPED, str(reason))
+                detail = await check.do(client)
+                verdict = Verdict.PASSED
+        except _Skipped as skipped:
+            verdict, detail = Verdict.SKIPPED, str(skipped)
         except _Failed as problem:
-            return Finding(name, Verdict.FAILED, str(problem))
+            detail = str(problem)
         except CloudOpsError as error:
-            return Finding(name, Verdict.FAILED, error.what)
+            detail = error.what.removeprefix("The assistant's answer cannot be used: ")
         except TimeoutError:
             detail = f"no answer within {self._timings.total:g} seconds"
         except httpx.TimeoutException:
             detail = f"silence for {self._timings.silence:g} seconds"
         except httpx.TransportError as error:
             detail = f"the connection failed ({type(error).__name__})"
-        else:
-            return Finding(name, Verdict.PASSED, detail)
-        return Finding(name, Verdict.FAILED, detail)
+        return Finding(check.name, verdict, detail, check.section)
 
     # --- the checks --------------------------------------------------------------------------
 
@@ -162,11 +218,11 @@ class Conformance:
             if response.status_code in {404, 405, 501}:
                 return "no such page; version 1 is assumed"
             if response.status_code != httpx.codes.OK:
-                raise _Failed(f"status {response.status_code}")
+                raise _Failed(f"status {response.status_code} instead of 200 or 404")
             async with aclosing(read_capabilities(response, self._url.where)) as said:
                 known = await anext(said)
         if PROTOCOL not in known.protocols:
-            raise _Failed(f"version {PROTOCOL} is not among the versions that it names")
+            raise _Failed(f'protocols does not hold "{PROTOCOL}"')
         return f"{known.name} {known.version}".strip() or "valid"
 
     async def _valid_reply(self, client: httpx.AsyncClient) -> str:
@@ -182,7 +238,7 @@ class Conformance:
     async def _json(self, client: httpx.AsyncClient) -> str:
         answer = await self._ask(client, _request(), accept="application/json")
         if answer.streamed:
-            raise _Failed("it streams events all the same")
+            raise _Failed(f"it streams events although Accept is {JSON}")
         return answer.reply.kind.value
 
     async def _idempotent(self, client: httpx.AsyncClient) -> str:
@@ -282,8 +338,11 @@ class Conformance:
         ) as response:
             first_byte = time.monotonic() - began
             if response.status_code != httpx.codes.OK:
-                raise _Failed(f"status {response.status_code}")
+                raise _Failed(f"status {response.status_code} instead of 200")
             media_type = response.headers.get("content-type", "")
+            if media_type.partition(";")[0].strip().lower() not in (EVENT_STREAM, JSON):
+                said = f"'{one_line(media_type)[:80]}'" if media_type else "missing"
+                raise _Failed(f"Content-Type is {said}; it must be {EVENT_STREAM} or {JSON}")
             async with aclosing(read_answer(response, self._url.where)) as answer:
                 events = [event async for event in answer]
         final = events[-1] if events else None
@@ -299,11 +358,16 @@ class Conformance:
     async def _refused(
         self, client: httpx.AsyncClient, body: bytes, wanted: set[int], token: str | None = None
     ) -> str:
-        response = await client.post(
-            f"{self._url.base}/v1/reply", content=body, headers=self._headers(new_id(), token)
-        )
+        sent = body.decode() if len(body) <= _SHORT else "it"
+        expected = " or ".join(map(str, sorted(wanted)))
+        try:
+            response = await client.post(
+                f"{self._url.base}/v1/reply", content=body, headers=self._headers(new_id(), token)
+            )
+        except httpx.RemoteProtocolError:
+            raise _Failed(f"{sent} got no answer instead of status {expected}") from None
         if response.status_code not in wanted:
-            raise _Failed(f"status {response.status_code}")
+            raise _Failed(f"{sent} got status {response.status_code} instead of {expected}")
         return f"status {response.status_code}"
 
 

@@ -30,7 +30,8 @@ def conformance(
 ) -> None:
     """Check that a server speaks the assistant protocol.
 
-    The protocol is in docs/protocol.md. The token is taken from CLOUDOPS_ASSISTANT_TOKEN or the
+    The protocol is in docs/protocol.md; what fails is said with what the server did instead and
+    with the section that has the rule. The token is taken from CLOUDOPS_ASSISTANT_TOKEN or the
     keychain. Exit code 1 when a check failed.
     """
     from cloudops_ls.assistant.conformance import Conformance, Verdict
@@ -51,11 +52,22 @@ async def _report(checks: Conformance, *, as_json: bool) -> list[Finding]:
         findings.append(finding)
         verdict = finding.verdict.value
         if as_json:
-            row = {"check": finding.name, "verdict": verdict, "detail": finding.detail}
+            row = {
+                "check": finding.name,
+                "verdict": verdict,
+                "detail": finding.detail,
+                "section": finding.section,
+            }
             typer.echo(json.dumps(row))
         else:
             line = Text.assemble(
                 (f"{verdict:8}", _STYLES[verdict]), finding.name, (f": {finding.detail}", "dim")
             )
+            if verdict == "failed":
+                line.append(f' (docs/protocol.md, "{finding.section}")', "dim")
             console.print(line, soft_wrap=True)
+    if not as_json:
+        verdicts = [finding.verdict.value for finding in findings]
+        counts = (f"{verdicts.count(one)} {one}" for one in _STYLES if one in verdicts)
+        console.print(", ".join(counts) + ".")
     return findings

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         (Answer(raw=[event("reply", "{not json")], content_type="text/event-stream"), "not valid"),
         (Answer(reply={"kind": "poem", "text": "x"}), "kind is none of"),
         (Answer(reply={"text": "x"}), "kind is none of"),
-        (Answer(reply={"kind": "information"}), "text: Field required"),
+        (Answer(reply={"kind": "information"}), "text: is missing"),
         (Answer(reply={"kind": "information", "text": "x", "steps": []}), "steps: unknown field"),
         (Answer(reply={"kind": "commands", "text": "x", "steps": []}), "steps: "),
         (Answer(reply=INFORMATION | {"Gewürz ![x](y)": 1}), "…: unknown field"),
