@@ -160,7 +160,7 @@ def _keychain() -> KeyringBackend:
         # RuntimeError: keyring's way of saying that a backend does not work on this machine.
         usable = []
     if not usable:
-        raise CloudOpsError(
+        raise NotUnlockedError(
             "There is no keychain on this machine to keep the store's key in",
             fix=(
                 "Start or unlock a keychain (Secret Service, KWallet, macOS Keychain, Windows "

@@ -140,10 +140,12 @@ class KeyRing:
         return self.unwrap(WrappedKey.read(path))
 
     def opens(self) -> bool:
-        """Return whether what the environment has opens an existing key."""
+        """Return whether what the environment has opens the key, or can protect a first one."""
         try:
             record = self.record()
-            return record is not None and self.unwrap(record) is not None
+            if record is None:
+                return self.offered() is not KeyKind.KEYCHAIN
+            return self.unwrap(record) is not None
         except CloudOpsError:
             return False
 

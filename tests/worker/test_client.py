@@ -156,6 +156,22 @@ async def test_a_worker_without_the_passphrase_makes_room_for_one_that_has_it(
     await others[0].close()
 
 
+async def test_a_passphrase_that_is_set_after_the_first_failure_counts_at_once(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.wrapped_key.unlink()
+    with monkeypatch.context() as before:
+        before.delenv("CLOUDOPS_PASSPHRASE")
+        before.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+        client = connect_worker(home)
+        with pytest.raises(CloudOpsError, match="no keychain"):
+            await client.request(wire.HEALTH)
+        await client.close()
+    client = connect_worker(home)
+    assert (await client.request(wire.HEALTH))["parts"]
+    await client.close()
+
+
 async def test_a_worker_that_cannot_start_is_said_at_once(home: Home) -> None:
     home.log.mkdir()
     client = WorkerClient(home, version=VERSION)
