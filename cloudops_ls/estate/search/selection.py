@@ -176,6 +176,9 @@ def _tagged(index: NameIndex, one: Filter) -> frozenset[int]:
 
 def _pattern(text: str) -> Callable[[str], bool]:
     """Return what tells whether a text is ``text``, in which ``*`` stands for anything."""
+    if "*" not in text:
+        folded = text.casefold()
+        return lambda candidate: candidate.casefold() == folded
     literal = "*".join(re.sub(r"([\[?])", r"[\1]", part) for part in text.split("*"))
     matches = re.compile(translate(literal), re.IGNORECASE).match
     return lambda candidate: matches(candidate) is not None
