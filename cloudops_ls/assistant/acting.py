@@ -254,7 +254,7 @@ class ActionPlanner:
         """Return an action with what it is told, or the question for what it is not."""
         name = verb.action_for(resource.resource_type)
         if not self._can(resource, verb):
-            return [Planned(resource, name)], None
+            return [Planned(resource, name, word=verb.word.lower())], None
         action = self._action(resource, verb)
         called = code_span(resource.name)
         if Input.COUNT in action.inputs:

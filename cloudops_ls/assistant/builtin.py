@@ -93,7 +93,8 @@ class BuiltinAssistant:
     def plan(self, request: AssistantRequest) -> Reply:
         """Return the reply to ``request``; the same for the same request, catalog and estate."""
         named = self._named(request.identified_resources)
-        uses = self._verbs.find(request.prompt, _mentions(named))
+        said = reading.without_missing_tags(request.prompt)
+        uses = self._verbs.find(said, _mentions(named))
         verbs = [use for use in uses if not use.negated]
         if uses and not verbs:
             return _nothing_wanted(uses, named)
@@ -133,7 +134,8 @@ class BuiltinAssistant:
         if reading.asks_for_changes(text) and not orders:
             if resources:
                 return self._answers.history(resources)
-            return self._answers.changes(wanted, reading.since(text, self._clock()))
+            moment = reading.since(text, self._clock())
+            return self._answers.changes(wanted, moment, reading.kind_of_change(text))
         if orders:
             return None
         own = {resource.resource_type for resource in resources}
@@ -149,7 +151,9 @@ class BuiltinAssistant:
             return self._answers.connections(resources, others)
         asked = reading.asks_for_list(text) or any(use.action == _DESCRIBE for use in verbs)
         narrowed = wanted.states or wanted.regions or wanted.tags or wanted.constraints
-        if not resources and wanted.kinds and (asked or narrowed or wanted.not_states):
+        narrowed = narrowed or wanted.not_states or wanted.untagged
+        described = any(one.how is HowFound.DESCRIPTION for one in request.identified_resources)
+        if not resources and wanted.kinds and (asked or narrowed or (described and not verbs)):
             return self._answers.listing(wanted, text)
         if not resources and asked and self._answers.is_listing(wanted, text):
             return self._answers.listing(wanted, text)
@@ -195,7 +199,7 @@ class BuiltinAssistant:
             return cards
         words = joined([code_span(word) for word in unknown[:_MOST_WORDS]])
         what = "it" if len(resources) == 1 else "them"
-        return f"I cannot say anything about {words}. This is what I know of {what}:\n\n{cards}"
+        return f"I know nothing of {words}. This is what I know of {what}:\n\n{cards}"
 
 
 def _nothing_wanted(uses: Sequence[VerbUse], named: Sequence[IdentifiedResource]) -> Reply:

@@ -10,7 +10,7 @@ from cloudops_ls.assistant.protocol import InformationReply
 from cloudops_ls.assistant.tables import changes_table, connections_table, resources_table
 from cloudops_ls.assistant.untrusted import code_span
 from cloudops_ls.estate.catalog.model import plural
-from cloudops_ls.storage.records import ResourceFilter
+from cloudops_ls.storage.records import ChangeKind, ResourceFilter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from cloudops_ls.estate.identify.model import Description
 
 MOST_ROWS: Final = 50
+_MOST_CHANGES: Final = 2_000
+"""Changes among which those of one kind are looked for."""
 
 
 class EstateAnswers:
@@ -42,6 +44,8 @@ class EstateAnswers:
 
     def is_listing(self, wanted: Reading, text: str) -> bool:
         """Tell whether a sentence that names no type asks for resources all the same."""
+        if wanted.untagged:
+            return True
         if not wanted.tags and not reading.asks_for_anything(text):
             return False
         places = (*wanted.regions, *wanted.accounts, *wanted.environments)
@@ -134,18 +138,22 @@ class EstateAnswers:
                 parts += [self._connected(label, found) for label, found in both]
         return InformationReply(text="\n\n".join(parts))
 
-    def changes(self, wanted: Reading, since: datetime) -> Reply:
-        """Return what scans noticed since a moment."""
+    def changes(self, wanted: Reading, since: datetime, kind: ChangeKind | None = None) -> Reply:
+        """Return what scans noticed since a moment; of one kind alone, if one is named."""
         filters = ResourceFilter(
             accounts=tuple(dict.fromkeys((*wanted.accounts, *wanted.environments))),
             regions=wanted.regions,
             types=wanted.kinds,
         )
-        found = self._estate.changes(since, filters, MOST_ROWS + 1)
+        found = self._estate.changes(since, filters, _MOST_CHANGES if kind else MOST_ROWS + 1)
+        found = [change for change in found if kind in (None, change.kind)]
         moment = f"{since:%Y-%m-%d %H:%M} UTC"
         if not found:
             about = f" of {self._described(wanted)}" if wanted.kinds or wanted.regions else ""
-            text = f"No scan noticed a change{about} since {moment}."
+            noticed = {None: "a change", ChangeKind.ADDED: "anything new"}.get(
+                kind, "anything gone"
+            )
+            text = f"No scan noticed {noticed}{about} since {moment}."
             return InformationReply(text=text)
         more = f"At least {MOST_ROWS}" if len(found) > MOST_ROWS else str(len(found))
         parts = [
@@ -191,6 +199,8 @@ class EstateAnswers:
         if wanted.tags:
             tags = [code_span(f"{key}={value}") for key, value in wanted.tags]
             parts.append(f"tagged {joined(tags)}")
+        if wanted.untagged:
+            parts.append(f"without the tag {joined([code_span(key) for key in wanted.untagged])}")
         # Said already, as the account.
         said = {
             name

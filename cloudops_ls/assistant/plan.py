@@ -43,11 +43,14 @@ class Planned:
         Name of the catalog's action.
     inputs
         What it is told beside the resource: values by the names of the action's inputs.
+    word
+        What it was called, for a type that has no such action.
     """
 
     resource: ResourceRecord
     action: str
     inputs: tuple[tuple[str, str], ...] = ()
+    word: str = ""
 
 
 @dataclass(slots=True)
@@ -106,7 +109,7 @@ class Plan:
         action = self._action(resource, planned.action)
         if action is None:
             title = type_title(resource, self.catalog)
-            return f"I know no way to {planned.action} a resource of type {title}."
+            return f"I know no way to {planned.word or planned.action} a resource of type {title}."
         obstacle = action.obstacle(resource.current_state, resource.constraints)
         if obstacle is not None:
             return obstacle

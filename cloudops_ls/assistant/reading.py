@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from cloudops_ls.estate.search.query import Filter, FilterKey, SearchQuery
+from cloudops_ls.storage.records import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +29,17 @@ _TAG: Final = re.compile(
     r"(?<![\w-])(?P<key>[\w.:/+@-]+)\s*=\s*(?:\"(?P<quoted>[^\"]*)\"|(?P<plain>[\w.:/+@-]+))"
 )
 _TAG_KEY: Final = re.compile(r"\b(?:tags?|labels?|keys?)\s+(?:called\s+)?`?(?P<key>[\w.:/+@-]+)`?")
+_A_TAG: Final = (
+    r"(?:tags?\s+(?:called\s+|named\s+)?`?(?P<after>[\w.:/+@-]+)`?"
+    r"|`?(?P<before>[\w.:/+@-]+)`?\s+tags?)"
+)
+_NO_TAG: Final = re.compile(
+    r"\b(?:no|without|missing|lack(?:s|ing)?|not\s+having|has\s+no|have\s+no)\s+"
+    rf"(?:an?\s+|the\s+)?{_A_TAG}(?![\w=])"
+    r"|\b(?:not|un)\s*tagged\s+(?:with\s+|by\s+)?`?(?P<with>[\w.:/+@-]+)`?(?![\w=])",
+    re.IGNORECASE,
+)
+"""A tag that is not there: "instances without a team tag"."""
 _UNTAG_KEY: Final = re.compile(r"\b(?:untag|unlabel)\s+`?(?P<key>[\w.:/+@-]+)`?\s+(?:from|on|of)\b")
 _REGION: Final = re.compile(r"(?<![\w-])[a-z]{2}(?:-[a-z]+)+-\d(?![\w-])")
 _ACCOUNT: Final = re.compile(r"(?<!\d)\d{12}(?!\d)")
@@ -59,13 +71,16 @@ _NUMBERS: Final = {
 }
 _CHANGED: Final = re.compile(
     r"\b(?:what(?:['’]s| is| has| have)?(?: been)? (?:changed?|new|happened|different|going on)"
-    r"|\b(?:any|some)thing (?:new|changed?|different|happen)|any news"
+    r"|\b(?:any|some)thing (?:been )?(?:created|added|deleted|removed|new|changed?"
+    r"|different|happen)|any news"
     r"|(?:which|what)\b.*\b(?:changed|appeared|disappeared|vanished|were (?:created|added|deleted"
     r"|removed)|was (?:created|added|deleted|removed))"
     r"|(?:any|all|the|recent|latest|show|list)\b.*\bchanges\b|changes (?:since|in|of|to)\b"
     r"|history of|what (?:has )?happened)",
     re.IGNORECASE | re.DOTALL,
 )
+_GONE: Final = re.compile(r"\b(?:deleted|removed|gone|disappeared|vanished)\b", re.IGNORECASE)
+_COME: Final = re.compile(r"\b(?:created|added|appeared)\b", re.IGNORECASE)
 _SPAN: Final = re.compile(
     r"\b(?:last|past|previous|in|within)?\s*(?P<count>\d+|a|an|one|few)?\s*"
     r"(?P<unit>minutes?|hours?|days?|weeks?|months?)\b",
@@ -87,7 +102,7 @@ _DEPENDENTS: Final = re.compile(
 )
 _LISTED: Final = re.compile(
     r"\b(?:list|show|which|what|find|all|every|each|any|how many|count|are there|is there|give me"
-    r"|see|get|display|table|have we|do we have|other)\b",
+    r"|anything|everything|see|get|display|table|have we|do we have|other)\b",
     re.IGNORECASE,
 )
 _COUNTED: Final = re.compile(r"\bhow many\b|\bcount\b|\bnumber of\b", re.IGNORECASE)
@@ -121,6 +136,8 @@ class Reading:
         States that are excluded.
     tags
         Keys and values.
+    untagged
+        Keys of tags that are not there.
     constraints
         Constraints of the types, and whether they are wanted.
     """
@@ -132,6 +149,7 @@ class Reading:
     accounts: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
+    untagged: tuple[str, ...] = ()
     constraints: tuple[tuple[str, bool], ...] = ()
 
     @property
@@ -144,16 +162,16 @@ class Reading:
             accounts=self.accounts,
             tags=dict(self.tags),
         )
-        if not self.not_states:
-            return query
-        excluded = Filter(FilterKey.STATE, self.not_states, excluded=True)
-        return SearchQuery(query.text, (*query.filters, excluded))
+        excluded = [Filter(FilterKey.TAG, (), key, excluded=True) for key in self.untagged]
+        if self.not_states:
+            excluded.append(Filter(FilterKey.STATE, self.not_states, excluded=True))
+        return SearchQuery(query.text, (*query.filters, *excluded))
 
 
 def read(text: str, catalog: Catalog, estate: KnownEstate | None) -> Reading:
     """Read a sentence; names of resources should be blanked in it."""
     tags = tag_pairs(text)
-    plain = _TAG.sub(lambda match: " " * len(match[0]), text)
+    plain = without_missing_tags(_TAG.sub(_blank, text))
     words = [match[0].casefold().replace("’", "'") for match in _WORD.finditer(plain)]
     kinds = _kinds(words, catalog)
     states, not_states = _states(words, estate)
@@ -165,6 +183,12 @@ def read(text: str, catalog: Catalog, estate: KnownEstate | None) -> Reading:
         accounts=_accounts(plain, words, estate, _ACCOUNT_WORDS),
         environments=_accounts("", words, estate, _IN),
         tags=tags,
+        untagged=tuple(
+            dict.fromkeys(
+                match["after"] or match["before"] or match["with"]
+                for match in _NO_TAG.finditer(text)
+            )
+        ),
         constraints=_constraints(words, kinds),
     )
 
@@ -179,7 +203,7 @@ def description_in(text: str, wanted: Reading, *, ordered: bool = False) -> str:
     ordered
         The sentence orders something: its tags and its number say what, not of which resources.
     """
-    rest = _TAG.sub(_blank, text)
+    rest = without_missing_tags(_TAG.sub(_blank, text))
     if ordered:
         rest = _COUNT.sub(_blank, rest)
     not_ = "|".join(map(re.escape, sorted(_NOT)))
@@ -191,6 +215,11 @@ def description_in(text: str, wanted: Reading, *, ordered: bool = False) -> str:
             rf"\b(?:(?:{not_})\s+)?(?:un|non-)?{phrase}\b", _blank, rest, flags=re.IGNORECASE
         )
     return rest
+
+
+def without_missing_tags(text: str) -> str:
+    """Return a text of the same length without what it says of tags that are not there."""
+    return _NO_TAG.sub(_blank, text)
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -235,6 +264,14 @@ _MOST_DIGITS: Final = 6
 def asks_for_changes(text: str) -> bool:
     """Tell whether a sentence asks what happened."""
     return _CHANGED.search(text) is not None
+
+
+def kind_of_change(text: str) -> ChangeKind | None:
+    """Return what kind of changes alone a sentence asks for; None for all of them."""
+    gone, come = _GONE.search(text), _COME.search(text)
+    if bool(gone) == bool(come):
+        return None
+    return ChangeKind.REMOVED if gone else ChangeKind.ADDED
 
 
 def asks_for_connections(text: str) -> bool:

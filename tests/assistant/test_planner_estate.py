@@ -201,6 +201,33 @@ def test_what_changed_comes_from_the_history(ask: Any) -> None:
     assert "web-2" not in one
 
 
+def test_only_what_came_or_went_is_told_when_that_is_asked(ask: Any) -> None:
+    gone = told(ask("what was deleted yesterday or today?"))
+    assert "`jobs`" in gone and "web-2" not in gone and "`stopped`" not in gone
+    assert told(ask("has anything been deleted this week?")) != ""
+    assert "web-2" in told(ask("anything new since yesterday?"))
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "which instances have no env tag?",
+        "list instances without the tag env",
+        "instances missing an env tag",
+        "show me the instances that are not tagged with env",
+    ],
+)
+def test_what_lacks_a_tag_is_listed(ask: Any, prompt: str) -> None:
+    text = told(ask(prompt))
+    assert rows(text) == ["batch-1", "web-1"]
+    assert "without the tag `env`" in text
+
+
+def test_what_cannot_be_done_is_called_as_it_was_written(ask: Any) -> None:
+    assert "I know no way to reboot a resource of type SQS queue" not in told(ask("list queues"))
+    assert "I know no way to bounce a resource of type VPC." in told(ask("bounce main", "main"))
+
+
 def test_looking_back_further_than_anything_finds_it_all_and_now_nothing(
     assistant: BuiltinAssistant, estate: StorageService
 ) -> None:
@@ -249,7 +276,7 @@ def test_all_that_a_sentence_describes_can_be_tagged(ask: Any) -> None:
 
 def test_what_cannot_be_answered_of_a_resource_is_said(ask: Any) -> None:
     assert told(ask("what does pg-main cost?", "pg-main")).startswith(
-        "I cannot say anything about `cost`. This is what I know of it:\n\n**`pg-main`**"
+        "I know nothing of `cost`. This is what I know of it:\n\n**`pg-main`**"
     )
     card = told(ask("is pg-main encrypted?", "pg-main"))
     assert card.startswith("**`pg-main`**") and "encrypted: no, public: yes" in card
