@@ -57,6 +57,9 @@ def search(
     elif found["hits"]:
         print_tables(_table(found["hits"]))
     if not found["hits"]:
+        Console(stderr=True, markup=False).print(
+            "Nothing is found. What was scanned, and when, says: cloudops-ls status"
+        )
         raise typer.Exit(1)
 
 

@@ -62,7 +62,7 @@ def types(
         table.add_row(*map(escape, row))
     print_tables(table)
     services = {kind.service for kind in chosen}
-    typer.echo(f"{len(chosen)} types of {len(services)} services.")
+    typer.echo(f"Types: {len(chosen)}. Services: {len(services)}.")
 
 
 def _known() -> dict[str, int]:
