@@ -92,7 +92,8 @@ async def verify_backups(session: Session, wanted: VerifyBackups) -> dict[str, A
     if found is None:
         return CANCELLED
     if found["ok"]:
-        show(session.server, f"{len(found['whole']):,} backups are whole.")
+        count = len(found["whole"])
+        show(session.server, f"{count:,} backup{' is' if count == 1 else 's are'} whole.")
     else:
         first, *others = found["problems"] or list(found["damaged"].values())
         more = f" ({len(others)} more: cloudops-ls backup verify)" if others else ""
