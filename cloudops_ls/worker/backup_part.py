@@ -232,7 +232,7 @@ class BackupPart:
                 if not self._closing.is_set() and told != error.what:
                     told = error.what
                     self._notify(wire.WORKER_MESSAGE, {"message": f"Backup: {error}"})
-            except Exception:
+            except Exception:  # a defect here must not end all backups to come
                 logger.exception("the scheduled backup failed")
             finally:
                 self._scheduled = False

@@ -56,6 +56,7 @@ class IndexPart:
         self._abandoned = threading.Event()
         self._filled = threading.Event()
         self._renewing = threading.Lock()
+        self._told = False
         self.methods: Mapping[str, Callable[[dict[str, Any]], Any]] = {
             wire.HEALTH: self.health,
             wire.INDEX_STATUS: self.status,
@@ -183,30 +184,35 @@ class IndexPart:
         return self._closing.is_set() or self._paused.is_set()
 
     def _keep(self, index: SearchIndex) -> None:
-        told = False
-        whole = True
         while not self._closing.is_set():
             self._wanted.clear()
-            try:
-                whole = self._bring_in_line(index)
-            except CloudOpsError as error:
-                whole = False
-                logger.warning("the search index could not be built: %s", type(error).__name__)
-            except Exception:
-                whole = False
-                logger.exception("the search index could not be built")
+            whole = self._attempt(lambda: self._bring_in_line(index))
             give_back()
             self._filled.set()
             if not self._interrupted():
-                told = told or self._tell_of_index()
-                self._tell_of_model(index)
+                self._attempt(lambda: self._tell(index))
             if not self._wanted.wait(COMPARE_SECONDS if whole else RETRY_SECONDS) and whole:
-                index.compare()
+                self._attempt(lambda: index.compare() is not None)
+
+    def _attempt(self, work: Callable[[], bool]) -> bool:
+        """Do a part of the thread's work; return False where it failed, to be tried again."""
+        try:
+            return work()
+        except CloudOpsError as error:
+            logger.warning("the search index could not be kept: %s", type(error).__name__)
+        except Exception:  # a defect here must not leave the index to itself for ever
+            logger.exception("the search index could not be kept")
+        return False
 
     def _bring_in_line(self, index: SearchIndex) -> bool:
         if index.complete:
             return index.embed_pending(cancelled=self._interrupted)
         return index.rebuild(cancelled=self._interrupted)
+
+    def _tell(self, index: SearchIndex) -> bool:
+        self._told = self._told or self._tell_of_index()
+        self._tell_of_model(index)
+        return True
 
     def _tell_of_index(self) -> bool:
         """Tell the operator when search is worse than it could be; return whether it is."""

@@ -164,7 +164,7 @@ class WorkerProcess:
                 return await self._loop.run_in_executor(self._threads, call, params)
             except CloudOpsError as error:
                 raise wire.to_wire(error) from None
-            except Exception:
+            except Exception:  # a defect: pygls answers the client, this is for the log
                 logger.exception("%s failed", method)
                 raise
 

@@ -117,6 +117,6 @@ class SyncClock:
             except CloudOpsError as error:
                 logger.info("synchronisation: %s", type(error).__name__)
                 self._closing.wait(_TICK)
-            except Exception:
+            except Exception:  # a defect here must not stop the clock
                 logger.exception("synchronisation failed")
                 self._closing.wait(_TICK)

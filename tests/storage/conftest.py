@@ -10,6 +10,7 @@ from cloudops_ls.home import Home
 from cloudops_ls.storage.service import StorageService
 
 from .postgres_server import PostgresServer, find_binaries
+from .qdrant_server import QdrantTestServer
 from .samples import ring
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     for name in ("CLOUDOPS_PASSPHRASE", "CLOUDOPS_KEY_FILE", "CLOUDOPS_HOME"):
         monkeypatch.delenv(name, raising=False)
     return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def qdrant() -> Iterator[QdrantTestServer]:
+    with QdrantTestServer() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
