@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudops_ls.logs import logger
+from cloudops_ls.storage.indexing.collection_state import CollectionState
 from cloudops_ls.storage.indexing.estate_source import conditions_of
 from cloudops_ls.storage.indexing.projection import Differences, Projection
 from cloudops_ls.storage.records import Match
@@ -36,38 +36,7 @@ if TYPE_CHECKING:
 
 MOST_REPAIRS = 3
 """Damages of one engine after which another one is used."""
-
-
-@dataclass(frozen=True, slots=True)
-class CollectionState:
-    """How a collection is.
-
-    Attributes
-    ----------
-    collection, engine
-        Their names.
-    points
-        How many it holds; None where that cannot be told.
-    complete
-        Whether it has seen the whole database.
-    unembedded
-        How many entries lack a vector.
-    note
-        Why the engine is not the best one, where it is not.
-    absent
-        Why it cannot be reached, where it cannot.
-    repairs
-        How often it was found damaged and made anew.
-    """
-
-    collection: str
-    engine: str
-    points: int | None
-    complete: bool
-    unembedded: int
-    note: str | None
-    absent: IndexUnavailableError | None
-    repairs: int
+_EMBED_PAGE = 32
 
 
 class Collection:
@@ -398,6 +367,3 @@ class EstateCollection(Collection):
     ) -> list[Alike] | None:
         """Return the resources most alike to ``query``; None while it cannot tell."""
         return self.search(query, limit, conditions_of(filters) if filters else (), among)
-
-
-_EMBED_PAGE = 32

@@ -12,10 +12,11 @@ from sqlalchemy import select
 
 from cloudops_ls.errors import CloudOpsError
 from cloudops_ls.logs import logger
-from cloudops_ls.storage.health import HealthPart, PartState
 from cloudops_ls.storage.indexing.chat_source import ChatSource
 from cloudops_ls.storage.indexing.collection import Collection, EstateCollection
+from cloudops_ls.storage.indexing.collection_state import THINGS
 from cloudops_ls.storage.indexing.estate_source import EstateSource
+from cloudops_ls.storage.indexing.index_health import model_health, search_health
 from cloudops_ls.storage.indexing.models import Choice, choose
 from cloudops_ls.storage.tables import MetaRow
 from cloudops_ls.storage.vectors.cache import keep_only
@@ -23,11 +24,12 @@ from cloudops_ls.storage.vectors.engines import Engine
 from cloudops_ls.storage.vectors.sparse import load_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from cloudops_ls.storage.database import Database
-    from cloudops_ls.storage.indexing.collection import CollectionState
+    from cloudops_ls.storage.health import HealthPart
+    from cloudops_ls.storage.indexing.collection_state import CollectionState
     from cloudops_ls.storage.indexing.projection import Differences
     from cloudops_ls.storage.indexing.projection import Progress as Counting
     from cloudops_ls.storage.indexing.settings import VectorSettings
@@ -39,7 +41,6 @@ _COMPARED_FOR = 60.0
 """Seconds for which a comparison of a large index counts as new."""
 _SMALL = 5_000
 """Points up to which every health check compares."""
-_THINGS = {"aws_resources": "resources", "chat_history": "messages"}
 
 
 class Progress(Protocol):
@@ -197,7 +198,11 @@ class SearchIndex:
 
     def health(self) -> tuple[HealthPart, ...]:
         """Return how the index and the embedding model are."""
-        return self._search_health(), self._model_health()
+        states = self.states()
+        return (
+            search_health(states, self._server_problem, lambda: self._differing(states)),
+            model_health(self._choice, lambda: sum(each.unembedded for each in states)),
+        )
 
     def close(self) -> None:
         """Drop the index; a rebuild under way ends at its next batch."""
@@ -249,103 +254,19 @@ class SearchIndex:
             return None
         return server
 
-    def _recently_compared(self, points: int) -> dict[str, Differences | None]:
+    def _differing(self, states: Sequence[CollectionState]) -> int:
+        """Return how many points differ; of a large index, as of a minute ago."""
         at, found = self._compared
+        points = sum(state.points or 0 for state in states)
         if not found or points <= _SMALL or time.monotonic() - at > _COMPARED_FOR:
-            return self.compare()
-        return found
-
-    def _search_health(self) -> HealthPart:
-        name = "search"
-        states = self.states()
-        engine = states[0].engine
-        counts = " and ".join(
-            f"{state.points or 0:,} {_THINGS[state.collection]}" for state in states
-        )
-        for state in states:
-            if state.absent is not None:
-                return HealthPart(
-                    name=name,
-                    state=PartState.DEGRADED,
-                    detail=f"Engine {engine}: {state.absent.reason}; search by text alone.",
-                    fix=state.absent.fix,
-                )
-        detail = f"Engine {engine}, {counts}"
-        complete = all(state.complete for state in states)
-        if not complete:
-            detail += ", still being built"
-        note = next((state.note for state in states if state.note), None)
-        if self._server_problem is not None:
-            return HealthPart(
-                name=name,
-                state=PartState.DEGRADED,
-                detail=f"{detail}, because {self._server_problem.what}.",
-                fix=self._server_problem.fix,
-            )
-        if note is not None:
-            return HealthPart(
-                name=name,
-                state=PartState.DEGRADED,
-                detail=f"{detail}; slower, because {note}.",
-                fix="Give /dev/shm or XDG_RUNTIME_DIR more memory",
-            )
-        if not complete:
-            return HealthPart(name=name, state=PartState.DEGRADED, detail=f"{detail}.")
-        compared = self._recently_compared(sum(state.points or 0 for state in states))
-        differing = sum(found.total for found in compared.values() if found is not None)
-        if differing:
-            return HealthPart(
-                name=name,
-                state=PartState.DEGRADED,
-                detail=f"{detail}; {differing:,} differ from the database.",
-                fix="It is mended by itself; 'cloudops-ls index rebuild' does it now",
-            )
-        return HealthPart(name=name, state=PartState.OK, detail=f"{detail}, none differs.")
-
-    def _model_health(self) -> HealthPart:
-        name = "embeddings"
-        choice = self._choice
-        serving, coming = choice.serving, choice.coming
-        problem = choice.problem or serving.problem or (coming.problem if coming else None)
-        if problem is not None:
-            meanwhile = (
-                f"{serving.name} serves" if serving.usable else "exact and keyword search only"
-            )
-            return HealthPart(
-                name=name,
-                state=PartState.DEGRADED,
-                detail=f"{problem.what}: {meanwhile}.",
-                fix=problem.fix,
-            )
-        if coming is not None:
-            meanwhile = f"{serving.name} serves" if serving.usable else "keywords serve"
-            return HealthPart(
-                name=name,
-                state=PartState.DEGRADED,
-                detail=f"Changing to model {coming.name}, {coming.dim} dimensions; {meanwhile}.",
-            )
-        if not serving.usable:
-            return HealthPart(
-                name=name,
-                state=PartState.DEGRADED,
-                detail="No embedding model: exact and keyword search only.",
-                fix="Run 'cloudops-ls models install' to search by meaning",
-            )
-        detail = f"Model {serving.name}, {serving.dim} dimensions"
-        pending = sum(each.state().unembedded for each in self._collections)
-        if pending:
-            return HealthPart(
-                name=name,
-                state=PartState.DEGRADED,
-                detail=f"{detail}, {pending:,} texts still to embed.",
-            )
-        return HealthPart(name=name, state=PartState.OK, detail=f"{detail}.")
+            found = self.compare()
+        return sum(each.total for each in found.values() if each is not None)
 
 
 def _counting(progress: Progress | None, doing: str, collection: Collection) -> Counting | None:
     if progress is None:
         return None
-    what = f"{doing} {_THINGS[collection.name]}"
+    what = f"{doing} {THINGS[collection.name]}"
     return lambda done, total: progress(what, done, total)
 
 
