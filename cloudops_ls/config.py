@@ -347,6 +347,8 @@ def _keep_valid(
                     if detail["type"] == "string_pattern_mismatch":
                         # A regular expression is nothing to correct a setting by.
                         reason = _FORMS.get(setting, reason)
+                    elif detail["type"] == "extra_forbidden":
+                        reason = "there is no such setting"
                     problems.append(SettingProblem(source, setting, reason))
         else:
             return kept

@@ -69,6 +69,11 @@ def test_a_bad_value_is_one_problem_that_names_it_and_its_default_counts(
     assert settings == Settings()
 
 
+def test_a_setting_that_does_not_exist_is_said_in_words(home: Home) -> None:
+    _, (problem,) = load_settings(home, {"assistant": {"knid": "http"}})
+    assert str(problem).endswith("is ignored: there is no such setting.")
+
+
 def test_bad_values_leave_good_ones_beside_them_alone(home: Home) -> None:
     settings, problems = load_settings(
         home, {"profile": "good", "assistant": {"kind": "oracle", "timeout_seconds": 5}, "x": 1}
