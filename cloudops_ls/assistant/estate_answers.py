@@ -156,8 +156,9 @@ class EstateAnswers:
             text = f"No scan noticed {noticed}{about} since {moment}."
             return InformationReply(text=text)
         more = f"At least {MOST_ROWS}" if len(found) > MOST_ROWS else str(len(found))
+        noun = "change" if len(found) == 1 else "changes"
         parts = [
-            f"**{more}** changes since {moment}, as scans noticed them, newest first.",
+            f"**{more}** {noun} since {moment}, as scans noticed them, newest first.",
             changes_table(found[:MOST_ROWS], self._catalog),
         ]
         return InformationReply(text="\n\n".join(parts))

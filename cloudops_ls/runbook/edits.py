@@ -61,7 +61,7 @@ def insert_reply(runbook: Runbook, turn: UserTurn, reply: ReplyText) -> TextEdit
     newline = _newline(runbook, place)
     composed = compose(reply)
     text = newline * 2 + composed.written(newline) + _gap_below(runbook, place, newline)
-    edit = TextEdit(Span(place, place), text)
+    edit = _below_line(runbook, place, text, newline)
     _check_reply(runbook, edit, turn, composed)
     return edit
 
@@ -142,7 +142,7 @@ def set_output(runbook: Runbook, command: Command, output: OutputText) -> TextEd
         below = runbook.lines.line_of(place) + 1
         blank = runbook.text[place:] and not _content(runbook, below).strip(" \t")
         gap = "" if blank else newline
-        edit = TextEdit(Span(place, place), newline * 2 + text + gap)
+        edit = _below_line(runbook, place, newline * 2 + text + gap, newline)
     _check_output(runbook, edit, command, clean_word(output.execution_id), content)
     return edit
 
@@ -156,6 +156,18 @@ def set_front_matter(runbook: Runbook, key: str, value: str) -> TextEdit:
         When `key` is no plain key.
     """
     return edit_front_matter(runbook.lines, runbook.front_matter, key, value)
+
+
+def _below_line(runbook: Runbook, place: int, text: str, newline: str) -> TextEdit:
+    """Return the edit that inserts a text, which begins with a line's end, at a line's end.
+
+    It inserts behind that end, where there is one, which leads to the same text: editors take a
+    cursor along that stands where they insert, and it mostly stands behind what was just typed.
+    """
+    below = place + len(newline)
+    if runbook.text[place:below] == newline:
+        return TextEdit(Span(below, below), text.removeprefix(newline) + newline)
+    return TextEdit(Span(place, place), text)
 
 
 def _newline(runbook: Runbook, offset: int) -> str:

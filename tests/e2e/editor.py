@@ -33,6 +33,8 @@ class Buffer:
     encoding: str
     version: int = 1
     edits: list[str] = field(default_factory=list)
+    cursor: int = 0
+    """Where it stands; it moves as in VS Code: along with what is inserted where it stands."""
 
     def offset(self, position: types.Position) -> int:
         start = 0
@@ -266,6 +268,9 @@ class Editor(LanguageClient):
             changes.append(types.TextDocumentContentChangePartial(edit.range, edit.new_text))
             buffer.text = buffer.text[:start] + edit.new_text + buffer.text[end:]
             buffer.edits.append(edit.new_text)
+            if start <= buffer.cursor:
+                # From within what is replaced it goes to the end of it.
+                buffer.cursor = start + len(edit.new_text) + max(buffer.cursor - end, 0)
         buffer.version += 1
         self.text_document_did_change(
             types.DidChangeTextDocumentParams(

@@ -6,6 +6,8 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.assistant.server import COMMANDS, INFORMATION, Answer
 
 if TYPE_CHECKING:
@@ -165,3 +167,31 @@ async def test_what_stands_below_an_answer_goes_on_from_it(
         await asking.act("Answer 1: at ten", buffer, question)
         last = answering.requests[-1].body["chat_history"][-1]
         assert last["content"].startswith(question) and last["kind"] == "clarification"
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "where", ["Before.", "Describe web-2.", "After.", "describe-instances\n```"]
+)
+async def test_the_cursor_stays_where_it_is(
+    asking: Editor, answering: CloudOpsTestServer, where: str, line_end: str
+) -> None:
+    """Behind what was just typed, above it and below it, while answer and output are written."""
+    text = (
+        "# A\n\nBefore.\n\nDescribe web-2.\n\nAfter.\n\n```aws\naws ec2 describe-instances\n```\n"
+    )
+    name = f"cursor-{where[:4].strip()}-{len(line_end)}"
+    buffer = asking.open(text.replace("\n", line_end), name)
+    where = where.replace("\n", line_end)
+    answering.script(Answer(reply=INFORMATION), Answer(reply=COMMANDS))
+
+    def here() -> str:
+        return buffer.text[: buffer.cursor][-len(where) :]
+
+    buffer.cursor = buffer.text.index(where) + len(where)
+    for _ in range(2):
+        assert (await asking.ask(buffer, "Describe"))["status"] == "answered"
+        assert here() == where
+    asking.answers.append("Run")
+    await asking.run(buffer, "aws ec2 describe-instances")
+    assert "output=" in buffer.text and here() == where

@@ -147,7 +147,10 @@ def test_any_reply_reads_back_as_one_answer_with_its_own_commands(
         assert turn.attachments is not None
         return
     after = parse(apply_edits(text, [edit]))
-    assert edit.span.start == edit.span.end == turn.insert_at
+    # Below the line that the cursor is in, unless that is the last of the file.
+    assert edit.span.start == edit.span.end
+    assert text[turn.insert_at : edit.span.start] in ("\n", "\r\n", "\r", "")
+    assert edit.span.start > turn.insert_at or not text[turn.insert_at :].startswith("\n")
     assert len(after.assistant_turns) == len(before.assistant_turns) + 1
     assert other_turns(after, but=turn) == other_turns(before, but=turn)
     assert after.front_matter == before.front_matter
