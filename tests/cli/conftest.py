@@ -48,7 +48,7 @@ def home(environment: dict[str, str]) -> Home:
 
     home = Home(Path(environment["CLOUDOPS_HOME"]))
     home.root.mkdir(mode=0o700)
-    home.config.write_text("[worker]\nidle_seconds = 1\n")
+    home.config.write_text("[worker]\nidle_seconds = 6\n")
     return home
 
 

@@ -66,7 +66,7 @@ def home(home: Home, endpoint: str, environment: dict[str, str], client: Any) ->
             'region = "us-west-2"\n'
         )
     # One worker for all commands of a test.
-    home.config.write_text(home.config.read_text().replace("idle_seconds = 1", "idle_seconds = 60"))
+    home.config.write_text(home.config.read_text().replace("idle_seconds = 6", "idle_seconds = 60"))
     yield home
     if wire.socket_path(home).exists():
         asyncio.run(_dismiss(home))

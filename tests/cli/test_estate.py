@@ -38,7 +38,10 @@ def moto() -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def cloud(moto: StandIn, environment: dict[str, str], tmp_path: Path) -> StandIn:
+def cloud(
+    moto: StandIn, environment: dict[str, str], store: StorageService, tmp_path: Path
+) -> StandIn:
+    """A stand-in AWS, and a home whose key costs little time."""
     moto.reset()
     folder = tmp_path / "aws"
     write_profiles(folder, moto.endpoint)

@@ -40,7 +40,7 @@ regions = ["us-west-2", "eu-west-1"]
 types = {json.dumps(TYPES)}
 
 [worker]
-idle_seconds = 2
+idle_seconds = 6
 """
 
 

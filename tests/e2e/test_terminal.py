@@ -83,7 +83,7 @@ def audit(environment: dict[str, str]) -> str:
 def patient_worker(environment: dict[str, str]) -> None:
     """One worker for all calls of a test."""
     config = Path(environment["CLOUDOPS_HOME"]) / "config.toml"
-    config.write_text(config.read_text().replace("idle_seconds = 2", "idle_seconds = 20"))
+    config.write_text(config.read_text().replace("idle_seconds = 6", "idle_seconds = 20"))
 
 
 def test_nothing_runs_but_what_was_typed_back(

@@ -1,6 +1,6 @@
 """A generated estate over three accounts and four regions, scanned on good and on bad days.
 
-What the store holds is compared with what the stand-in's backends hold, id by id. Five hundred
+What the store holds is compared with what the stand-in's backends hold, id by id. Three hundred
 resources by default; ``make exact`` makes it as many as the product promises, 10,000.
 """
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cloudops_ls.estate.catalog.loader import Catalog
     from cloudops_ls.estate.scan_model import ScanReport
 
-SIZE = int(os.environ.get("CLOUDOPS_TEST_ESTATE", "500"))
+SIZE = int(os.environ.get("CLOUDOPS_TEST_ESTATE", "300"))
 CHANGED = 0.05
 # A big estate on a busy machine takes minutes.
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.xdist_group("generated estate")]

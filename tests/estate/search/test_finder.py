@@ -170,7 +170,7 @@ ESTATES = st.lists(
 TEXTS = st.one_of(NAMES, st.text(st.sampled_from("abpwy-_1 "), min_size=1, max_size=5))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(ESTATES, TEXTS)
 def test_it_finds_what_looking_at_every_name_finds(estate: list[One], text: str) -> None:
     query = SearchQuery.parse(text)
@@ -225,7 +225,7 @@ FILTERS: list[tuple[str, object]] = [
 ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(ESTATES, TEXTS, st.lists(st.sampled_from(FILTERS), min_size=1, max_size=2))
 def test_filters_take_away_what_does_not_pass(
     estate: list[One], text: str, filters: list[tuple[str, object]]
