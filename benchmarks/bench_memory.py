@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import subprocess
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from benchmarks.subjects import OURS, bare
 from cloudops_ls.composition import connect_worker
 from cloudops_ls.estate.catalog.loader import Catalog
 from cloudops_ls.home import Home
+from cloudops_ls.storage.records import Match
 from cloudops_ls.storage.search_text import search_text
 from cloudops_ls.storage.service import StorageService
 from cloudops_ls.storage.vectors.cache import VectorCache
@@ -98,7 +100,7 @@ def _with_a_model(console: Console, count: int) -> None:
             _embed_at_random(Home.locate())
         with _Worker(variables) as worker:
             with inside(variables):
-                health = asyncio.run(_search(worker.home))
+                health = asyncio.run(_search(worker.home, by_meaning=True))
             serving, filling = resident(worker.process.pid)
             with inside(variables):
                 asyncio.run(_rebuild(worker.home))
@@ -162,18 +164,25 @@ class _Worker:
 
     def __init__(self, variables: dict[str, str]) -> None:
         self.home = Home(Path(variables["CLOUDOPS_HOME"]))
-        self._socket = Path(variables["XDG_RUNTIME_DIR"])
         self._variables = variables
 
     def __enter__(self) -> _Worker:
+        deadline = time.monotonic() + 60
+        with inside(self._variables):
+            lock, sock = wire.lock_path(self.home), wire.socket_path(self.home)
+        # A language server may have started one, which leaves when it is idle.
+        while _held(lock):
+            if time.monotonic() > deadline:
+                raise RuntimeError("another worker stays")
+            time.sleep(0.1)
+        sock.unlink(missing_ok=True)
         self.process = subprocess.Popen(
             [*OURS, "worker", "--home", str(self.home.root)],
             env=dict(self._variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 60
-        while not list(self._socket.rglob("worker.sock")):
+        while not sock.exists():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("the worker did not start")
             time.sleep(0.05)
@@ -184,8 +193,26 @@ class _Worker:
         self.process.wait(20)
 
 
-async def _search(home: Home) -> str:
-    """Search when the index is full, and a few times more; return how the index is."""
+def _held(lock: Path) -> bool:
+    """Whether a worker has the lock of its home."""
+    if not lock.exists():
+        return False
+    with lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+async def _search(home: Home, *, by_meaning: bool = False) -> str:
+    """Search when the index is full, and a few times more; return how the index is.
+
+    Parameters
+    ----------
+    by_meaning
+        Whether to wait until the model is loaded, too.
+    """
     client = connect_worker(home)
     try:
         deadline = time.monotonic() + _INDEX_SECONDS
@@ -196,6 +223,12 @@ async def _search(home: Home) -> str:
                 break
             if time.monotonic() > deadline:
                 raise RuntimeError("the search index was not built in time")
+            await asyncio.sleep(0.2)
+        while by_meaning:
+            hits = (await client.request(wire.SEARCH, {"query": SEARCHES[0]}))["hits"]
+            by_meaning = all(hit["how"] != Match.HYBRID for hit in hits)
+            if time.monotonic() > deadline:
+                raise RuntimeError("the model was not loaded in time")
             await asyncio.sleep(0.2)
         for query in SEARCHES * 5:
             if not (await client.request(wire.SEARCH, {"query": query}))["hits"]:
