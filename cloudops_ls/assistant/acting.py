@@ -24,7 +24,8 @@ from cloudops_ls.assistant.verbs import VerbUse, blanked
 from cloudops_ls.estate.catalog.model import Access, Input
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from cloudops_ls.assistant.known_estate import KnownEstate
     from cloudops_ls.assistant.protocol import (
@@ -56,11 +57,16 @@ class ActionPlanner:
         The resource types and what can be done to them.
     estate
         What is stored; without it nothing is planned for "all" of a kind.
+    clock
+        Timezone-aware UTC now.
     """
 
-    def __init__(self, catalog: Catalog, estate: KnownEstate | None) -> None:
+    def __init__(
+        self, catalog: Catalog, estate: KnownEstate | None, clock: Callable[[], datetime]
+    ) -> None:
         self._catalog = catalog
         self._estate = estate
+        self._clock = clock
         self._answers = EstateAnswers(catalog, estate) if estate is not None else None
 
     def act(
@@ -128,7 +134,7 @@ class ActionPlanner:
         wanted = reading.read(prompt, self._catalog, self._estate)
         verb = verbs[0]
         told = any(
-            action.inputs
+            not {Input.MOMENT}.issuperset(action.inputs)
             for name in wanted.kinds
             if (action := self._catalog[name].actions.get(verb.action_for(name))) is not None
         )
@@ -257,6 +263,9 @@ class ActionPlanner:
             return [Planned(resource, name, word=verb.word.lower())], None
         action = self._action(resource, verb)
         called = code_span(resource.name)
+        if Input.MOMENT in action.inputs:
+            moment = f"{self._clock():%Y%m%d-%H%M}"
+            return [Planned(resource, name, ((Input.MOMENT.value, moment),))], None
         if Input.COUNT in action.inputs:
             number = reading.count(text)
             if number is None:

@@ -74,7 +74,7 @@ class BuiltinAssistant:
         self._answers = EstateAnswers(catalog, estate) if estate is not None else None
         self._clock = clock
         self._verbs = VerbLexicon(catalog)
-        self._actions = ActionPlanner(catalog, estate)
+        self._actions = ActionPlanner(catalog, estate, clock)
 
     async def reply(self, request: AssistantRequest) -> AsyncGenerator[AssistantEvent]:
         """Yield the one reply to ``request`` (see ``Assistant.reply``)."""

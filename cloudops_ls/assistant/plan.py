@@ -17,7 +17,7 @@ from cloudops_ls.assistant.protocol import (
     Step,
 )
 from cloudops_ls.assistant.untrusted import code_span
-from cloudops_ls.estate.catalog.model import Access
+from cloudops_ls.estate.catalog.model import Access, Input
 from cloudops_ls.estate.mapping import template_values
 
 if TYPE_CHECKING:
@@ -174,8 +174,9 @@ def _reason(
     resource: ResourceRecord, action: Action, inputs: Sequence[tuple[str, str]] = ()
 ) -> str:
     name = code_span(resource.name)
-    if inputs:
-        told = ", ".join(f"{key} {code_span(value)}" for key, value in inputs)
+    said = [(key, value) for key, value in inputs if key != Input.MOMENT]
+    if said:
+        told = ", ".join(f"{key} {code_span(value)}" for key, value in said)
         return f"{action.title} {name}: {told}."
     if action.access is Access.READ:
         return f"{action.title} {name} as AWS sees it now."

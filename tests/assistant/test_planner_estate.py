@@ -344,6 +344,18 @@ def test_tags_are_set_and_removed(assistant: BuiltinAssistant) -> None:
     assert isinstance(asked, ClarificationReply)
 
 
+def test_a_snapshot_gets_a_name_that_is_new(assistant: BuiltinAssistant) -> None:
+    at = datetime(2026, 11, 25, 3, 4, tzinfo=UTC)
+    dated = BuiltinAssistant(CATALOG, assistant._estate, clock=lambda: at)
+    reply = plan(dated, "back up pg-instance-main1", found(record()))
+    (command,) = commands(reply)
+    assert command.startswith(
+        "aws rds create-db-snapshot --db-instance-identifier pg-instance-main1 "
+        "--db-snapshot-identifier pg-instance-main1-20261125-0304 "
+    )
+    assert reply.steps[0].reason == "Take a snapshot of `pg-instance-main1`."
+
+
 # --- deletions ------------------------------------------------------------------------------
 
 

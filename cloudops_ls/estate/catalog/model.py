@@ -76,6 +76,8 @@ class Input(StrEnum):
     COUNT = "count"
     KEY = "key"
     VALUE = "value"
+    MOMENT = "moment"
+    """Not asked for: the time, as part of a name that must be new, ``20261125-0304``."""
 
 
 class _Data(BaseModel):
