@@ -105,7 +105,8 @@ def turns(runbook: Runbook) -> list[str]:
 
 
 def test_the_corpus_is_large_and_names_its_sources() -> None:
-    assert len(PAYLOADS) * len(PLACES) >= 200
+    assert len(PAYLOADS) * len(PLACES) >= 400, "hostile replies"
+    assert len(PAYLOADS) * 3 >= 200, "hostile estate values: cards, planner, model's request"
     assert all(payload["source"] and payload["shows"] for payload in PAYLOADS)
     assert len({payload["text"] for payload in PAYLOADS}) == len(PAYLOADS)
 
