@@ -66,81 +66,146 @@ _OPTIONS = (
 )
 """Options of command lines whose value is secret."""
 
-_TEXT_RULES: Final = (
+_WORDS_IN: Final = ("pass", "pwd", "secret", "key", "token", "connection", "credential")
+_TEXT_RULES: Final[tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]] = (
     # Every repetition that can start at many places is bounded: estate text may be hostile.
     # To the end of the text where the END line was cut off.
-    re.compile(
-        r"-{4,5} ?BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
-        r"[\s\S]*?(?:-{4,5} ?END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}|\Z)"
+    (
+        ("private key",),
+        re.compile(
+            r"-{4,5} ?BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
+            r"[\s\S]*?(?:-{4,5} ?END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}|\Z)"
+        ),
     ),
-    re.compile(r"PuTTY-User-Key-File-\d[\s\S]*?(?:Private-MAC: \w{1,128}|\Z)"),
+    (
+        ("putty-user",),
+        re.compile(r"PuTTY-User-Key-File-\d[\s\S]*?(?:Private-MAC: \w{1,128}|\Z)"),
+    ),
     # As the console hands them out: the id, and beside it the secret.
-    re.compile(
-        r"(?P<keep>(?<![A-Z0-9])A(?:KIA|SIA)[A-Z0-9]{16}[\"',:;|\s]{1,8})"
-        r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"
+    (
+        ("akia", "asia"),
+        re.compile(
+            r"(?P<keep>(?<![A-Z0-9])A(?:KIA|SIA)[A-Z0-9]{16}[\"',:;|\s]{1,8})"
+            r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"
+        ),
     ),
-    re.compile(
-        r"(?P<keep>secret[_\- ]?access[_\- ]?key\s{1,8})[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])",
-        re.IGNORECASE,
+    (
+        ("secret",),
+        re.compile(
+            r"(?P<keep>secret[_\- ]?access[_\- ]?key\s{1,8})[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])",
+            re.IGNORECASE,
+        ),
     ),
-    re.compile(r"(?<![A-Z0-9])(?:A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])"),
+    (
+        ("a3t", "abia", "acca", "akia", "asia"),
+        re.compile(r"(?<![A-Z0-9])(?:A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])"),
+    ),
     # Up to the last @ before the path: passwords hold that, too.
-    re.compile(r"(?<=://)(?P<keep>[^\s:/@?#\[\]]{0,256}:)[^\s/?#]{1,1024}(?=@)"),
-    re.compile(
-        r"(?P<keep>\b(?:bearer|basic)\s{1,8})[\w.~+/=-]{16,}",
-        re.IGNORECASE,
+    (
+        ("://",),
+        re.compile(r"(?<=://)(?P<keep>[^\s:/@?#\[\]]{0,256}:)[^\s/?#]{1,1024}(?=@)"),
     ),
-    re.compile(
-        r"(?P<keep>\bauthorization[\"']?\s{0,8}[:=]\s{0,8}[\"']?(?:[\w-]{1,64}\s{1,8})?)"
-        r"(?!\s{0,8}\[redacted)(?=[^\s\"',;]{0,256}[\d=+/_])[^\s\"',;]{6,}",
-        re.IGNORECASE,
+    (
+        ("bearer", "basic"),
+        re.compile(
+            r"(?P<keep>\b(?:bearer|basic)\s{1,8})[\w.~+/=-]{16,}",
+            re.IGNORECASE,
+        ),
     ),
-    re.compile(
-        r"(?P<keep>\b(?:set-)?cookie:\s{0,8})(?!\s{0,8}\[redacted)[^\n\"']{8,}", re.IGNORECASE
+    (
+        ("authorization",),
+        re.compile(
+            r"(?P<keep>\bauthorization[\"']?\s{0,8}[:=]\s{0,8}[\"']?(?:[\w-]{1,64}\s{1,8})?)"
+            r"(?!\s{0,8}\[redacted)(?=[^\s\"',;]{0,256}[\d=+/_])[^\s\"',;]{6,}",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        ("cookie",),
+        re.compile(
+            r"(?P<keep>\b(?:set-)?cookie:\s{0,8})(?!\s{0,8}\[redacted)[^\n\"']{8,}", re.IGNORECASE
+        ),
     ),
     # Signed or encrypted: three parts, or five.
-    re.compile(r"(?<![\w-])eyJ[\w-]{10,}(?:\.eyJ[\w-]{10,}\.[\w-]*|(?:\.[\w-]{0,8192}){4})"),
+    (
+        ("eyj",),
+        re.compile(r"(?<![\w-])eyJ[\w-]{10,}(?:\.eyJ[\w-]{10,}\.[\w-]*|(?:\.[\w-]{0,8192}){4})"),
+    ),
     # What a function or a container is started with.
-    re.compile(r"(?P<keep>\bVariables[\"']?\s{0,8}[=:]\s{0,8}\{)[^{}]{1,32768}(?=\})"),
-    re.compile(r"(?P<keep>\"environment\"\s{0,8}:\s{0,8}\[)[^\[\]]{1,32768}(?=\])"),
-    re.compile(
-        r"(?P<keep>\buser_?data[\"']?\s{0,8}[=:]\s{0,8}[\"']?)[A-Za-z0-9+/=]{20,}", re.IGNORECASE
+    (
+        ("variables",),
+        re.compile(r"(?P<keep>\bVariables[\"']?\s{0,8}[=:]\s{0,8}\{)[^{}]{1,32768}(?=\})"),
+    ),
+    (
+        ('"environment"',),
+        re.compile(r"(?P<keep>\"environment\"\s{0,8}:\s{0,8}\[)[^\[\]]{1,32768}(?=\])"),
+    ),
+    (
+        ("data",),
+        re.compile(
+            r"(?P<keep>\buser_?data[\"']?\s{0,8}[=:]\s{0,8}[\"']?)[A-Za-z0-9+/=]{20,}",
+            re.IGNORECASE,
+        ),
     ),
     # Options: --master-user-password …, mysql -p…, curl -u name:…
-    re.compile(
-        r"(?P<keep>(?<![\w-])--(?!(?:no|manage|generate|rotate|reset|change|require|enable|"
-        r"disable)-)(?:[a-z]{1,30}-){0,4}"
-        rf"(?:{_OPTIONS})(?:=|(?:[ \t]|\\\n){{1,16}}))(?![\s\\-]){_PLACEHOLDER}{_VALUE}"
+    (
+        ("--",),
+        re.compile(
+            r"(?P<keep>(?<![\w-])--(?!(?:no|manage|generate|rotate|reset|change|require|enable|"
+            r"disable)-)(?:[a-z]{1,30}-){0,4}"
+            rf"(?:{_OPTIONS})(?:=|(?:[ \t]|\\\n){{1,16}}))(?![\s\\-]){_PLACEHOLDER}{_VALUE}"
+        ),
     ),
-    re.compile(
-        r"(?P<keep>\b(?:mysql|mysqldump|mysqladmin|mariadb|sshpass)\b[^\n]{0,256}?\s-p ?)"
-        rf"{_PLACEHOLDER}{_VALUE}"
+    (
+        ("mysql", "mariadb", "sshpass"),
+        re.compile(
+            r"(?P<keep>\b(?:mysql|mysqldump|mysqladmin|mariadb|sshpass)\b[^\n]{0,256}?\s-p ?)"
+            rf"{_PLACEHOLDER}{_VALUE}"
+        ),
     ),
-    re.compile(
-        r"(?P<keep>\b(?:docker|podman|helm)\b[^\n]{0,64}?\blogin\b[^\n]{0,256}?\s-p\s{1,8})"
-        rf"{_PLACEHOLDER}{_VALUE}"
+    (
+        ("login",),
+        re.compile(
+            r"(?P<keep>\b(?:docker|podman|helm)\b[^\n]{0,64}?\blogin\b[^\n]{0,256}?\s-p\s{1,8})"
+            rf"{_PLACEHOLDER}{_VALUE}"
+        ),
     ),
-    re.compile(rf"(?P<keep>\bredis-cli\b[^\n]{{0,256}}?\s-a\s{{1,8}}){_PLACEHOLDER}{_VALUE}"),
-    re.compile(
-        r"(?P<keep>\bcurl\b[^\n]{0,512}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"']{1,128}:)"
-        rf"{_PLACEHOLDER}[^\s\"']{{1,256}}"
+    (
+        ("redis-cli",),
+        re.compile(rf"(?P<keep>\bredis-cli\b[^\n]{{0,256}}?\s-a\s{{1,8}}){_PLACEHOLDER}{_VALUE}"),
     ),
-    re.compile(
-        rf"(?P<keep>\blogin\s{{1,8}}\S{{1,128}}\s{{1,8}}password\s{{1,8}}){_PLACEHOLDER}\S{{1,256}}"
+    (
+        ("curl",),
+        re.compile(
+            r"(?P<keep>\bcurl\b[^\n]{0,512}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"']{1,128}:)"
+            rf"{_PLACEHOLDER}[^\s\"']{{1,256}}"
+        ),
+    ),
+    (
+        ("password",),
+        re.compile(
+            rf"(?P<keep>\blogin\s{{1,8}}\S{{1,128}}\s{{1,8}}password\s{{1,8}}){_PLACEHOLDER}\S{{1,256}}"
+        ),
     ),
     # key=value and key: value inside a text, quoted or not. The value must not be an ARN, a
     # reference such as {{resolve:…}} or a plain sentence word ("password: required").
-    re.compile(
-        rf"(?P<keep>(?:(?<![A-Za-z:])(?:{_WORDS})|(?<!:)(?:password|passwd|secret))"
-        rf"[\"']?\s{{0,8}}[=:]\s{{0,8}}[\"']?){_PLACEHOLDER}"
-        r"(?=[^\s\"';,]{0,256}[\d!@#$%^&*+/])[^\s\"';,]{6,}",
-        re.IGNORECASE,
+    (
+        _WORDS_IN,
+        re.compile(
+            rf"(?P<keep>(?:(?<![A-Za-z:])(?:{_WORDS})|(?<!:)(?:password|passwd|secret))"
+            rf"[\"']?\s{{0,8}}[=:]\s{{0,8}}[\"']?){_PLACEHOLDER}"
+            r"(?=[^\s\"';,]{0,256}[\d!@#$%^&*+/])[^\s\"';,]{6,}",
+            re.IGNORECASE,
+        ),
     ),
     # Directly behind an equals sign a word is a value, also one of letters alone.
-    re.compile(
-        rf"(?P<keep>(?:password|passwd|passphrase|pwd)=[\"']?){_PLACEHOLDER}{_SAID}"
-        r"[^\s\"';,&]{6,}",
-        re.IGNORECASE,
+    (
+        ("pass", "pwd"),
+        re.compile(
+            rf"(?P<keep>(?:password|passwd|passphrase|pwd)=[\"']?){_PLACEHOLDER}{_SAID}"
+            r"[^\s\"';,&]{6,}",
+            re.IGNORECASE,
+        ),
     ),
 )
 _KUBERNETES: Final = re.compile(r"^[ \t\"]*kind[\"]?:[ \t]*[\"]?Secret\b", re.MULTILINE)
@@ -155,8 +220,11 @@ _KUBERNETES_VALUE: Final = re.compile(
 
 def redact_text(text: str) -> str:
     """Return ``text`` with everything that looks like a credential replaced by a mark."""
-    for rule in _TEXT_RULES:
-        text = rule.sub(_replacement, text)
+    folded = text.casefold()
+    for letters, rule in _TEXT_RULES:
+        # A rule is looked for only where some letters are that it cannot do without.
+        if any(one in folded for one in letters):
+            text = rule.sub(_replacement, text)
     if _KUBERNETES.search(text):
         text = _KUBERNETES_DATA.sub(lambda data: _KUBERNETES_VALUE.sub(_replacement, data[0]), text)
     return text if len(text) < SHORTEST else token_shapes().replaced(text, MARK)
