@@ -137,4 +137,7 @@ async def test_the_search_command_adds_meaning_to_the_same_names(
     assert [hit["resource"]["name"] for hit in json.loads(ended.stdout)] == ["pg-instance-main1"]
     ended = command("type:rds state:stoped")
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == "Nothing in the estate fulfils state:stoped\n"
+    assert ended.stderr.splitlines() == [
+        "Nothing in the estate fulfils state:stoped",
+        "Nothing is found. What was scanned, and when, says: cloudops-ls status",
+    ]
