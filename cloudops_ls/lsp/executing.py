@@ -72,9 +72,7 @@ async def execute_command(session: Session, place: Place) -> dict[str, Any]:
             filled = await fill_step(session, document, steps, step)
             text = filled.text
             notes = tuple(f"Filled in: {name} is {value}" for name, value in filled.values)
-        attempt = Attempt(
-            session, document, command, text=text, notes=notes, on_refusal=claims.close
-        )
+        attempt = Attempt(session, document, command, text=text, notes=notes, release=claims.close)
         return await attempt.make()
 
 
@@ -164,9 +162,10 @@ class Attempt:
         Added to the execution's metadata.
     in_plan
         More steps follow.
-    on_refusal
-        Called as soon as the answer is No, before that is recorded and its reason answered:
-        whoever thinks better of it is asked again at once.
+    release
+        Gives up the claim on the command, or on the plan it ends. Called as soon as the answer is
+        No, before that is recorded and its reason answered, and as soon as the output is in the
+        file, before AWS is asked what became of it: whoever runs it again is asked at once.
     """
 
     def __init__(
@@ -179,7 +178,7 @@ class Attempt:
         notes: tuple[str, ...] = (),
         details: dict[str, JsonValue] | None = None,
         in_plan: bool = False,
-        on_refusal: Callable[[], None],
+        release: Callable[[], None],
     ) -> None:
         self._session = session
         self._document = document
@@ -188,7 +187,7 @@ class Attempt:
         self._notes = notes
         self._details = details or {}
         self._in_plan = in_plan
-        self._on_refusal = on_refusal
+        self._release = release
         # Everything from here on is about the text as it is now.
         self._version = document.version or 0
 
@@ -197,7 +196,7 @@ class Attempt:
         ready = await self.prepare()
         answer = await self._ask(ready)
         if answer.choice is not Choice.RUN:
-            self._on_refusal()
+            self._release()
             return await self._refuse(ready, answer)
         digest = ready.digest(self._document, self._version)
         return await self.run(ready, self._session.approvals.grant(digest))
@@ -312,6 +311,8 @@ class Attempt:
         )
         execution = await executor_of(session).approve(order, approval, digest)
         outcome = await run_in_file(session, document, self._command, order, execution)
+        if not self._in_plan:
+            self._release()
         await verify(session, checked)
         if not self._in_plan:
             # Not waited for: the client is told of this command's end now.

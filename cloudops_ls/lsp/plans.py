@@ -75,7 +75,7 @@ async def run_plan(session: Session, wanted: RunPlan) -> dict[str, Any]:
             command = step.command(document)
             if command is not None:
                 claims.enter_context(claimed(document, command))
-        plan = _Plan(session, document, steps, on_refusal=claims.close)
+        plan = _Plan(session, document, steps, release=claims.close)
         mode = wanted.mode or (await session.recall()).plans.value
         return await (plan.reviewed(first) if mode == "all" else plan.one_by_one(first))
 
@@ -120,9 +120,9 @@ class _Plan:
         document: RunbookDocument,
         steps: Sequence[Step],
         *,
-        on_refusal: Callable[[], None],
+        release: Callable[[], None],
     ) -> None:
-        self._on_refusal = on_refusal
+        self._release = release
         self._session = session
         self._document = document
         self._steps = steps
@@ -161,7 +161,7 @@ class _Plan:
         binding = text_digest(document.runbook)
         answer = await confirm(self._session, document, version, review)
         if answer.choice is not Choice.RUN:
-            self._on_refusal()
+            self._release()
             await self._refuse_all(ready.values(), answer.reason)
             told_why = await self._explain(steps[0], ready, answer)
             return {"status": "refused", "steps": [], "next": first, **told_why}
@@ -227,7 +227,7 @@ class _Plan:
             ),
             details={"plan": self._id, "step": step.number, "steps": count},
             in_plan=step.number < count,
-            on_refusal=self._on_refusal,
+            release=self._release,
         )
 
     async def _explain(

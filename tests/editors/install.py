@@ -36,7 +36,9 @@ def main() -> None:
         made_from = hashlib.sha256(b"\0".join(path.read_bytes() for path in recipe)).hexdigest()
         stamp = folder / "made-from"
         missing.unlink(missing_ok=True)
-        if stamp.exists() and stamp.read_text() == made_from:
+        # What it needs beside its folder goes with a virtual environment that is made anew.
+        lacking = name == "vscode" and vscode.lacks_python_packages()
+        if stamp.exists() and stamp.read_text() == made_from and not lacking:
             print(f"{name}: in {folder.relative_to(ROOT)}")
             continue
         began = time.monotonic()

@@ -7,26 +7,35 @@ import {
 } from "vscode-languageclient/node";
 
 const NO: MessageActionItem = { title: "No" };
+/** The server's words for the way out of its questions. */
+const REFUSAL = "Don't ";
 
 /**
  * Asks the server's question and returns the chosen action, or null for No.
  *
  * Questions are modal: a notification hides itself while the server still waits for the answer.
  * Enter answers with the first button. The server puts a refusal there where a Yes has
- * consequences; where a warning offers nothing but a Yes, we do.
+ * consequences; where a warning offers nothing but a Yes, we do. A refusal at the end takes the
+ * place of VS Code's own Cancel.
  */
 export async function confirmMessage(
   params: ShowMessageRequestParams,
 ): Promise<MessageActionItem | null> {
   const actions = params.actions ?? [];
+  const isWarning = params.type !== MessageType.Info;
+  const offered = isWarning && actions.length === 1 ? [NO, ...actions] : actions;
+  const buttons = offered.map((action, place) => ({
+    title: action.title,
+    isCloseAffordance:
+      place > 0 && place === offered.length - 1 && action.title.startsWith(REFUSAL),
+    action,
+  }));
   const [message = "", ...rest] = params.message.split(/\r\n|\r|\n/);
   const options = { modal: true, detail: rest.join("\n").trim() };
-  if (params.type === MessageType.Info) {
-    return (await vscode.window.showInformationMessage(message, options, ...actions)) ?? null;
-  }
-  const offered = actions.length === 1 ? [NO, ...actions] : actions;
-  const answer = await vscode.window.showWarningMessage(message, options, ...offered);
-  return answer === undefined || answer === NO ? null : answer;
+  const answer = isWarning
+    ? await vscode.window.showWarningMessage(message, options, ...buttons)
+    : await vscode.window.showInformationMessage(message, options, ...buttons);
+  return answer === undefined || answer.action === NO ? null : answer.action;
 }
 
 type Answer = "run" | "refuse" | "dryRun" | "stopPlan";
@@ -56,8 +65,9 @@ interface Button extends vscode.MessageItem {
 /**
  * Asks whether exactly one command may run; null for a closed dialog.
  *
- * Escape is a No. Enter never runs what has consequences: there the first button refuses. It must
- * not be the dialog's close affordance: Enter would press the button after it.
+ * Escape is a No. So is Enter where a Yes has consequences. VS Code adds a *Cancel* of its own
+ * unless one button is the close affordance; that one is always the last, and Enter presses the
+ * first of the others. So *Don't Run* closes, and what Enter presses asks why not.
  */
 export async function confirmCommand(
   params: ConfirmParams,
@@ -80,17 +90,21 @@ export async function confirmCommand(
 }
 
 async function ask(params: ConfirmParams): Promise<Button | undefined> {
-  const run: Button = { title: vscode.l10n.t("Run"), answer: "run" };
-  const refuse: Button = { title: vscode.l10n.t("Don't Run"), answer: "refuse" };
+  const isTyped = params.typeToConfirm !== null;
+  const run: Button = {
+    title: isTyped ? vscode.l10n.t("Run…") : vscode.l10n.t("Run"),
+    answer: "run",
+  };
+  const explain: Button = { title: vscode.l10n.t("Don't Run, and Say Why…"), answer: "explain" };
   const low = params.risk === "low";
-  const buttons = low ? [run, refuse] : [refuse, run];
+  const buttons = low ? [run, explain] : [explain, run];
   if (params.choices.includes("dryRun")) {
     buttons.push({ title: vscode.l10n.t("Dry Run First"), answer: "dryRun" });
   }
-  buttons.push({ title: vscode.l10n.t("Don't Run, and Say Why…"), answer: "explain" });
   if (params.choices.includes("stopPlan")) {
     buttons.push({ title: vscode.l10n.t("Stop the Plan"), answer: "stopPlan" });
   }
+  buttons.push({ title: vscode.l10n.t("Don't Run"), answer: "refuse", isCloseAffordance: true });
   const options = { modal: true, detail: params.lines.join("\n") };
   const title = `${params.title}?`;
   return low
@@ -114,7 +128,9 @@ async function typedBack(params: ConfirmParams, name: string): Promise<ConfirmRe
 async function reason(): Promise<{ reason?: string }> {
   const given = await vscode.window.showInputBox({
     title: vscode.l10n.t("Why not?"),
-    prompt: vscode.l10n.t("Recorded, and sent to the assistant as your next turn."),
+    prompt: vscode.l10n.t(
+      "It was not run. A reason is recorded, and sent to the assistant as your next turn; none needs none.",
+    ),
     ignoreFocusOut: true,
   });
   return given === undefined || given.trim() === "" ? {} : { reason: given };

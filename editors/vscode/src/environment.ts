@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import * as vscode from "vscode";
 import { findExecutable } from "./executable";
+import { Complaint, fetched } from "./installerOutput";
 import { Notices } from "./notices";
 
 const run = promisify(execFile);
@@ -186,12 +187,12 @@ export class OwnEnvironment {
     return new Promise((resolve, reject) => {
       const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], cwd: this.root });
       const cancelling = cancelled.onCancellationRequested(() => child.kill());
-      let last = "";
+      const complaint = new Complaint();
       for (const stream of [child.stdout, child.stderr]) {
         createInterface({ input: stream }).on("line", (line) => {
           this.output.info(line);
-          last = line.trim() === "" ? last : line.trim();
-          const name = /^(?:Collecting|Downloading) ([\w.-]+)/.exec(line.trim())?.[1];
+          complaint.hear(line);
+          const name = fetched(line);
           if (name !== undefined) {
             report(vscode.l10n.t("Fetching {0}", name));
           } else if (line.startsWith("Installing collected packages")) {
@@ -207,7 +208,7 @@ export class OwnEnvironment {
         } else if (status === 0) {
           resolve();
         } else {
-          reject(new Error(last === "" ? `${program}: ${String(status)}` : last));
+          reject(new Error(said(complaint) || `${program}: ${String(status)}`));
         }
       });
     });
@@ -250,6 +251,14 @@ export class OwnEnvironment {
 
 function programIn(folder: string): string {
   return join(folder, WINDOWS ? "Scripts" : "bin", "cloudops-ls");
+}
+
+function said(complaint: Complaint): string {
+  return complaint.isUnreachable
+    ? vscode.l10n.t(
+        "the package index, PyPI or the one that is configured for pip and uv, cannot be reached",
+      )
+    : complaint.text;
 }
 
 function short(error: unknown): string {

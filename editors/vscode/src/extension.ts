@@ -37,7 +37,7 @@ export function activate(context: vscode.ExtensionContext): MarkdownExtension {
       context.subscriptions.push(vscode.commands.registerCommand(`cloudops-ui.${id}`, action));
     }
   };
-  context.subscriptions.push(output, started, status, demo);
+  context.subscriptions.push(output, started, status, demo, firstRun);
   register({
     ...runbookCommands(started),
     ...serverCommands(started, environment, context),
@@ -51,6 +51,11 @@ export function activate(context: vscode.ExtensionContext): MarkdownExtension {
     firstSteps: () => firstRun.open(),
   });
   register(views(context, started, accounts));
+  context.subscriptions.push(
+    firstRun.onDidChangeAllowed(() => {
+      accounts.refresh();
+    }),
+  );
   context.subscriptions.push(
     vscode.workspace.onDidChangeConfiguration(async (event) => {
       if (started.state !== "off" && event.affectsConfiguration("cloudops.server")) {
@@ -110,7 +115,7 @@ function serverCommands(
     },
     howToFix: () =>
       vscode.commands.executeCommand(
-        "markdown.showPreview",
+        "markdown.showLockedPreviewToSide",
         vscode.Uri.joinPath(context.extensionUri, "dist", "troubleshooting.md"),
       ),
   };
@@ -130,9 +135,7 @@ function estateCommands(
   return {
     scan: allowed(() => server.execute("cloudops.scanEstate")),
     sync: allowed(() => server.execute("cloudops.triggerSync", { kind: "incremental" })),
-    allowAccounts: allowed(() => {
-      accounts.refresh();
-    }),
+    allowAccounts: allowed(() => undefined),
     chooseProfiles: allowed(() => accounts.chooseScanned()),
     signIn: (row?: Profile) => accounts.signIn(row),
     signOut: () => accounts.signOut(),

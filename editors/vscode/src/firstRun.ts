@@ -11,14 +11,22 @@ const CHOSEN = "cloudops.profilesChosen";
  *
  * Whoever has an estate already, from the command line or another editor, was asked there.
  */
-export class FirstRun {
+export class FirstRun implements vscode.Disposable {
+  private readonly allowed = new vscode.EventEmitter<void>();
+  /** The profiles may be read now, or no more. */
+  readonly onDidChangeAllowed = this.allowed.event;
   private hasEstate = false;
+  private wasAllowed = false;
 
   constructor(
     private readonly context: vscode.ExtensionContext,
     private readonly server: Server,
   ) {
     this.tell();
+  }
+
+  dispose(): void {
+    this.allowed.dispose();
   }
 
   get isAllowed(): boolean {
@@ -85,6 +93,10 @@ export class FirstRun {
     const isDemo = this.server.stage !== undefined;
     set(ALLOWED, this.isAllowed);
     set("cloudops.demo", isDemo);
+    if (this.isAllowed !== this.wasAllowed) {
+      this.wasAllowed = this.isAllowed;
+      this.allowed.fire();
+    }
     // The walkthrough hears of changes alone, and not before it is first looked at.
     for (const [step, isDone] of Object.entries({
       server: this.server.state === "running",

@@ -194,6 +194,10 @@ export class StatusItem implements vscode.Disposable {
 
   private async refresh(): Promise<void> {
     const uri = runbookUri();
+    if (this.server.state === "starting") {
+      // Who is asked below answers when it has started.
+      this.show(uri !== undefined);
+    }
     const argument = uri === undefined ? {} : { uri };
     const known = await this.server.query<RunbookContext>("cloudops.runbookContext", argument);
     this.known = typeof known?.profile === "string" ? known : undefined;

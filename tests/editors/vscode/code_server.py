@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _START_SECONDS = 120
+SERVER = f"{sys.exec_prefix}/bin/cloudops-ls"
 SETTINGS = {
     "telemetry.telemetryLevel": "off",
     "workbench.startupEditor": "none",
@@ -57,14 +58,10 @@ class CodeServer:
 
     async def start(self, extension: Path, settings: Mapping[str, object] = SETTINGS) -> None:
         """Install the extension from its package, and listen on a free port."""
-        # What is started is the remote machine's to say, not the user's who looks at it.
-        machine = {
-            "cloudops.server.command": [f"{sys.exec_prefix}/bin/cloudops-ls"],
-            "remote.autoForwardPorts": False,
-        }
-        for place, said in (("User", settings), ("Machine", machine)):
+        for place in ("User", "Machine"):
             (self._root / "data" / place).mkdir(parents=True)
-            (self._root / "data" / place / "settings.json").write_text(json.dumps(said))
+        (self._root / "data" / "User" / "settings.json").write_text(json.dumps(settings))
+        self.use_program(SERVER)
         (self._root / "config.yaml").write_text("auth: none\nbind-addr: 127.0.0.1:0\n")
         install = await self._launch("--install-extension", str(extension))
         assert await asyncio.wait_for(install.wait(), _START_SECONDS) == 0, self.log.read_text()
@@ -78,6 +75,12 @@ class CodeServer:
                 assert self._process.returncode is None, self.log.read_text()
                 await asyncio.sleep(0.1)
         self.address = found[1]
+
+    def use_program(self, server: str) -> None:
+        """Set the language server's program; windows that are open hear of it."""
+        # What is started is the remote machine's to say, not the user's who looks at it.
+        machine = {"cloudops.server.command": [server], "remote.autoForwardPorts": False}
+        (self._root / "data" / "Machine" / "settings.json").write_text(json.dumps(machine))
 
     async def stop(self) -> None:
         process, self._process = self._process, None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
+from tests.aws.identity_center import IdentityCenter
+from tests.e2e.corporate import cloud_keys, corporate
 from tests.editors.conftest import FAILURES, failed
 from tests.editors.installing import ROOT
 from tests.editors.vscode.code_server import CodeServer
@@ -15,7 +17,7 @@ from tests.editors.vscode.install import CHROMIUM
 from tests.editors.vscode.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from playwright.async_api import Browser, ViewportSize
@@ -25,14 +27,23 @@ SIZE: ViewportSize = {"width": 1180, "height": 760}
 RUNBOOK = "friday.cloudops.md"
 
 
+@pytest.fixture(scope="module")
+def center(editor_environment: dict[str, str]) -> Iterator[IdentityCenter]:
+    """IAM Identity Center, for the profile ``corp``."""
+    with IdentityCenter(cloud_keys(editor_environment)) as started:
+        yield started
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def code_server(
     installed: Callable[[str], Path],
     editor_environment: dict[str, str],
+    center: IdentityCenter,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[CodeServer]:
     folder, extension = installed("vscode"), installed("vscode-extension")
-    server = CodeServer(folder, tmp_path_factory.mktemp("c"), editor_environment)
+    environment = corporate(editor_environment, center.endpoint, tmp_path_factory.mktemp("p"))
+    server = CodeServer(folder, tmp_path_factory.mktemp("c"), environment)
     try:
         await server.start(extension / "cloudops-ls.vsix")
         yield server

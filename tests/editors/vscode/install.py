@@ -7,9 +7,11 @@ install scripts. Without ``@vscode/spdlog`` VS Code writes no log files, so logs
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import sysconfig
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tests.editors.installing import ROOT, UnavailableError, debian, run
@@ -68,6 +70,18 @@ def build_extension(folder: Path) -> None:
     if not present.exists() or present.stat().st_mtime < wanted.stat().st_mtime:
         _npm_ci(_SOURCES)
     run(_npm(), "run", "package", "--", "--out", folder / "cloudops-ls.vsix", cwd=_SOURCES)
+
+
+def lacks_python_packages() -> bool:
+    """Whether this Python lacks what drives VS Code, in the versions of the recipe."""
+    for line in _PYTHON.read_text().splitlines():
+        if pinned := re.match(r"([\w.-]+)==(\S+)", line):
+            try:
+                if version(pinned[1]) != pinned[2]:
+                    return True
+            except PackageNotFoundError:
+                return True
+    return False
 
 
 def _npm() -> str:

@@ -14,6 +14,7 @@ import pytest_asyncio
 from cloudops_ls.demo.cloud import PRODUCTION
 from cloudops_ls.home import Home
 from tests.e2e.processes import command_line, descendants, workers_of
+from tests.editors.vscode.code_server import SERVER
 from tests.editors.vscode.conftest import SIZE
 from tests.editors.vscode.window import SECONDS, Window
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
     from cloudops_ls.demo.cloud import DemoCloud
+    from tests.aws.identity_center import IdentityCenter
     from tests.editors.vscode.code_server import CodeServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -101,13 +103,18 @@ async def test_asking_writes_the_answer_under_the_paragraph(window: Window) -> N
 async def test_enter_and_escape_refuse(window: Window, cloud: DemoCloud) -> None:
     await window.go_to(STOP)
     for no in ("Enter", "Escape"):
+        # At once, whatever becomes of the No before.
         await window.run()
         said = await window.dialog.inner_text()
         assert f"Stop DB instance {NAME}?" in said
         assert "Account: acme-production (123456789012)" in said
         assert "Undo: aws rds start-db-instance" in said
+        assert "Cancel" not in said
         await window.press(no)
         await window.dialog.wait_for(state="hidden")
+        if no == "Enter":
+            await window.page.get_by_text("It was not run.").wait_for()
+            await window.press("Enter")
     assert state_of(cloud) == "available"
     assert "output=" not in await window.saved()
 
@@ -117,7 +124,12 @@ async def test_high_risk_runs_only_with_the_name_typed_back(
 ) -> None:
     await window.run()
     await window.picture("confirm")
-    await window.button("Run").click()
+    from playwright.async_api import expect
+
+    # With the keyboard alone: the buttons stand in a row, and the focused one begins.
+    await window.press("Tab")
+    await expect(window.button("Run…")).to_be_focused()
+    await window.press("Enter")
     await window.page.get_by_text(f'Type "{NAME}" to run this in').wait_for()
     await window.picture("typed")
     await window.input.fill("pg-instance")
@@ -144,23 +156,30 @@ async def test_low_risk_runs_with_one_click(window: Window) -> None:
     assert '[\n    "stopped",\n    "14.7"\n]' in await window.saved()
 
 
-async def test_what_takes_long_is_cancelled_from_its_notification(window: Window) -> None:
+async def test_what_takes_long_is_shown_and_cancelled(window: Window) -> None:
+    await window.container.click()
+    await window.page.locator(".editor-instance .view-lines").first.click()
     await window.press("Control+End")
     # Typed brackets and quotes close themselves; what is pasted does not.
     await window.page.keyboard.insert_text(f"\n```sh\n{WAIT}\n```\n")
     await window.go_to(WAIT)
     await window.run()
     await window.button("Run").click()
-    running = window.notification.filter(has_text="db-instance-deleted")
-    await running.get_by_role("button", name="Cancel").click()
-    await running.wait_for(state="hidden")
+    spinning = window.view("Executions").locator(".codicon-sync")
+    await spinning.wait_for()
+    await window.page.locator('.activitybar .badge-content:text-is("1")').first.wait_for()
+    row = window.row("Executions", "wait db-instance-deleted")
+    await row.hover()
+    await row.get_by_role("button", name="Cancel").click()
+    await window.notification.filter(has_text="db-instance-deleted").wait_for(state="hidden")
+    await spinning.wait_for(state="hidden")
     await window.lens("last run: cancelled").wait_for()
     assert "status=cancelled" in await window.saved()
 
 
 async def test_each_view_shows_what_there_is(window: Window) -> None:
-    await window.page.locator('.activitybar [aria-label^="CloudOps"]').first.click()
     await window.row("Resources", "acme-staging").wait_for()
+    await window.row("Accounts", "staging").wait_for()
     for label in ("acme-production", "us-west-2", "rds_instance"):
         row = window.row("Resources", label).first
         await window.reveal(row)
@@ -176,13 +195,54 @@ async def test_each_view_shows_what_there_is(window: Window) -> None:
     await window.row("Executions", "stop-db-instance").click()
     shown = window.page.locator(".editor-instance .view-line").filter(has_text="$ aws rds stop")
     await shown.wait_for()
+    again = window.row("Executions", "stop-db-instance")
+    await again.hover()
+    await again.get_by_role("button", name="Run Again").click()
+    assert f"Stop DB instance {NAME}?" in await window.dialog.inner_text()
+    await window.button("Don't Run").click()
+
+
+async def test_signing_in_from_the_accounts(window: Window, center: IdentityCenter) -> None:
+    """Through the browser, whose page is answered here."""
+    await window.page.context.route(
+        "https://corp.example/**", lambda route: route.fulfill(body="Confirm ABCD-EFGH?")
+    )
+    row = window.row("Accounts", "corp")
+    await window.reveal(row)
+    await (
+        row.get_by_label("needs a sign-in").or_(row.get_by_text("needs a sign-in")).first.wait_for()
+    )
+    await row.hover()
+    await row.get_by_role("button", name="Sign In").click()
+    assert "The page must show the code ABCD-EFGH" in await window.dialog.inner_text()
+    assert await window.dialog.get_by_role("button", name="Cancel", exact=True).count() == 0
+    await window.button("Open the page").click()
+    async with window.page.context.expect_page() as opened:
+        await window.button("Open").click()
+    page = await opened.value
+    assert "user_code=ABCD-EFGH" in page.url
+    center.confirmed = True
+    await page.close()
+    await row.get_by_text("needs a sign-in").wait_for(state="detached")
+
+
+async def test_a_program_that_is_not_there_is_a_clear_failure(
+    window: Window, code_server: CodeServer
+) -> None:
+    code_server.use_program("/nowhere/cloudops-ls")
+    failure = window.notification.filter(has_text="/nowhere/cloudops-ls")
+    await failure.get_by_role("button", name="How to Fix").click()
+    await window.page.get_by_role("tab", name=re.compile("troubleshooting")).wait_for()
+    await window.page.get_by_role("tab", name=re.compile("^friday")).click()
+    code_server.use_program(SERVER)
+    await window.row("Conversations", "Stop").wait_for()
 
 
 async def test_a_server_that_was_killed_comes_back(window: Window, code_server: CodeServer) -> None:
     (killed,) = language_servers(code_server)
     os.kill(killed, signal.SIGKILL)
     await until(lambda: bool(set(language_servers(code_server)) - {killed}))
-    await window.press("Control+1")
+    await window.page.get_by_role("tab", name=re.compile("^friday")).click()
     await window.go_to("pick the one you mean. -->")
     await window.type("\n\nWhat is @pg-anal")
     await window.complete("pg-analytics")
@@ -234,7 +294,7 @@ async def test_the_first_steps_lead_to_a_runbook_on_the_demo_estate(
     await page.get_by_role("button", name="Try the Demo Estate", exact=True).click()
     await window.status("demo · production").wait_for()
     await window.line("# Friday maintenance").wait_for()
-    await page.locator('.activitybar [aria-label^="CloudOps"]').first.click()
+    await window.container.click()
     await window.row("Resources", "acme-staging").wait_for()
     demos = [pid for pid in descendants(code_server.pid) if "--serve" in command_line(pid)]
     assert demos

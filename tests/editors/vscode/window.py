@@ -92,6 +92,11 @@ class Window:
     def notification(self) -> Locator:
         return self.page.locator(".notifications-toasts .notification-list-item")
 
+    @property
+    def container(self) -> Locator:
+        """The icon of CloudOps in the activity bar."""
+        return self.page.locator('.activitybar [aria-label^="CloudOps"]').first
+
     def view(self, name: str) -> Locator:
         """One of the sections in the side bar."""
         header = self.page.locator(f'.pane-header[aria-label^="{name}"]')
@@ -189,10 +194,10 @@ class Window:
         await self.asked_by(lambda: self.press("Control+Shift+Enter"))
 
     async def asked_by(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Do it again until the question comes.
+        """Do it, and wait for the question; a key while the last dialog closes would be lost.
 
-        A key that comes while the last dialog closes, and a click on a lens that is just drawn
-        anew, are lost; the server takes a command again when it has recorded the last answer.
+        VS Code may have forgotten what a lens is for that it is about to draw anew, and says
+        "Actual command not found"; then it is done again.
         """
         from playwright.async_api import TimeoutError as PlaywrightTimeout
 
@@ -201,10 +206,9 @@ class Window:
             await focused.wait_for()
             await act()
             try:
-                await self.dialog.wait_for(timeout=15_000)
+                return await self.dialog.wait_for(timeout=15_000)
             except PlaywrightTimeout:
                 continue
-            return
         raise AssertionError("nothing was asked")
 
     async def picture(self, name: str) -> None:

@@ -33,6 +33,10 @@ const ICONS: Record<Status, vscode.ThemeIcon> = {
 
 /** Milliseconds between two looks at what is running. */
 const LIVE = 1500;
+/** Looks at what was confirmed and is still not running: one that was lost is not waited for. */
+const STARTING = 20;
+/** Words of a command that name it: `aws rds stop-db-instance`. */
+const NAMING = 3;
 
 /** Says how an execution ended, or that it has not. */
 export function statusOf(status: string): string {
@@ -59,6 +63,7 @@ export class Executions extends Tree<Execution> implements vscode.TextDocumentCo
   readonly onDidChange = this.written.event;
   private running = 0;
   private known: Execution[] = [];
+  private starting = { ids: "", looks: 0 };
   private due: NodeJS.Timeout | undefined;
   view: vscode.TreeView<Execution> | undefined;
 
@@ -89,7 +94,7 @@ export class Executions extends Tree<Execution> implements vscode.TextDocumentCo
     const isExecuting = this.running > 0;
     void vscode.commands.executeCommand("setContext", "cloudops.executing", isExecuting);
     this.known = rows;
-    if (isExecuting) {
+    if (isExecuting || this.isStarting(rows)) {
       this.due = setTimeout(() => {
         this.refresh();
       }, LIVE);
@@ -97,19 +102,23 @@ export class Executions extends Tree<Execution> implements vscode.TextDocumentCo
     return rows;
   }
 
+  private isStarting(rows: Execution[]): boolean {
+    const ids = rows
+      .filter(({ status }) => status === "pending")
+      .map(({ id }) => id)
+      .join();
+    const looks = ids === this.starting.ids ? this.starting.looks + 1 : 0;
+    this.starting = { ids, looks };
+    return ids !== "" && looks < STARTING;
+  }
+
   getTreeItem(row: Execution): vscode.TreeItem {
     const item = new vscode.TreeItem(row.command.replace(/^aws /, "").replace(/\s*\\?\s+/g, " "));
     item.id = row.id;
     item.iconPath = ICONS[row.status];
     item.description = when(row.started_at);
-    item.tooltip = tooltip(
-      row.command,
-      statusOf(row.status),
-      row.error,
-      [row.profile, row.account_id, row.region].filter(Boolean).join(" · "),
-      when(row.started_at),
-    );
-    item.contextValue = row.status === "running" ? "running" : "ended";
+    item.tooltip = tooltip(row.command, statusOf(row.status), row.error, circumstances(row));
+    item.contextValue = ["pending", "running"].includes(row.status) ? row.status : "ended";
     item.accessibilityInformation = {
       label: `${statusOf(row.status)}: ${row.command}, ${when(row.started_at)}`,
     };
@@ -122,7 +131,9 @@ export class Executions extends Tree<Execution> implements vscode.TextDocumentCo
   }
 
   async show(row: Execution): Promise<void> {
-    const uri = vscode.Uri.from({ scheme: Executions.scheme, path: `/${row.id}.txt` });
+    const words = row.command.split(/\s+/).slice(1, NAMING).join(" ");
+    const path = `/${row.id}/${words.replaceAll("/", " ")}.txt`;
+    const uri = vscode.Uri.from({ scheme: Executions.scheme, path });
     const document = await vscode.workspace.openTextDocument(uri);
     await vscode.window.showTextDocument(document, {
       preview: true,
@@ -186,14 +197,19 @@ export class Executions extends Tree<Execution> implements vscode.TextDocumentCo
   }
 
   async provideTextDocumentContent(uri: vscode.Uri): Promise<string> {
-    const executionId = /^\/(\w+)\.txt$/.exec(uri.path)?.[1] ?? "";
+    const executionId = /^\/(\w+)\//.exec(uri.path)?.[1] ?? "";
     const found = await this.server.query<Execution[]>("cloudops.executionLogs", { executionId });
     const one = Array.isArray(found) ? found[0] : undefined;
     if (one === undefined) {
-      return "";
+      // The server is away: what is shown stays.
+      const shown = vscode.workspace.textDocuments.find(
+        (document) => document.uri.toString() === uri.toString(),
+      );
+      return shown?.getText() ?? "";
     }
     const head = [
       `$ ${one.command}`,
+      circumstances(one),
       `${statusOf(one.status)}${one.error === null ? "" : `: ${one.error}`}`,
     ];
     const hidden = one.metadata.reveals_secret === true && one.output === "";
@@ -205,6 +221,12 @@ export class Executions extends Tree<Execution> implements vscode.TextDocumentCo
       : one.output;
     return [...head, "", body].join("\n");
   }
+}
+
+function circumstances(row: Execution): string {
+  return [row.profile, row.account_id, row.region, when(row.started_at)]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 async function placeInNew(row: Execution): Promise<object> {

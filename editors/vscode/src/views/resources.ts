@@ -212,7 +212,8 @@ export class Resources extends Tree<Row> {
     if (told?.card !== undefined) {
       const content = { language: "markdown", content: told.card };
       const document = await vscode.workspace.openTextDocument(content);
-      await vscode.commands.executeCommand("markdown.showPreviewToSide", document.uri);
+      // Any other preview would turn to the next Markdown file that is looked at.
+      await vscode.commands.executeCommand("markdown.showLockedPreviewToSide", document.uri);
     }
   }
 
