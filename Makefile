@@ -43,7 +43,7 @@ coverage: env
 # The real editors, from npm and Debian, and the journeys through them.
 test-editors: env
 	$(BIN)/python -m tests.editors.install
-	$(BIN)/python -m pytest -n 0 --reruns 2 tests/editors
+	$(BIN)/python -m pytest -n 2 --dist loadfile --reruns 2 tests/editors
 
 # The pictures of VS Code in the documentation, made by the journey through it.
 screenshots: env
