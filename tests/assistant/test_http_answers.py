@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     ("answer", "reason"),
     [
         (Answer(stream=False, raw=[b"{not json"]), "not valid JSON"),
-        (Answer(stream=False, raw=[b'"hello"']), "should be an object"),
+        (Answer(stream=False, raw=[b'"hello"']), "must be an object"),
         (Answer(stream=False, raw=[b""]), "not valid JSON"),
         (Answer(stream=False, raw=[b"[" * 200_000]), "not valid JSON"),
         (Answer(stream=False, raw=[b'{"kind": "information", "text": "\xff"}']), "not valid JSON"),

@@ -88,7 +88,7 @@ async def test_a_plan_runs_as_it_is_preferred(
     asking: Editor, shared_environment: dict[str, str]
 ) -> None:
     """Last, as it takes the policy away that allows reading."""
-    (Path(shared_environment["CLOUDOPS_HOME"]) / "policy.toml").unlink()
+    (Path(shared_environment["CLOUDOPS_HOME"]) / "policy.toml").unlink(missing_ok=True)
     listing = "aws rds describe-db-instances --db-instance-identifier pg-instance-main1"
     steps = "\n".join(f"{listing} --query 'DBInstances[].{name}'" for name in ("Engine", "DBName"))
 

@@ -11,6 +11,7 @@ import {
   type Middleware,
 } from "vscode-languageclient/node";
 import { askForInput, confirmCommand, confirmMessage } from "./confirmation";
+import { LensCommands } from "./lenses";
 import type { Location, Program } from "./location";
 import { Notices } from "./notices";
 import { CancellableProgress } from "./progress";
@@ -43,6 +44,7 @@ export class Server implements vscode.Disposable {
   private readonly notices: Notices;
   private readonly typing = new SuggestWhileTyping();
   private readonly previews = new RequestPreviews();
+  private readonly lenses = new LensCommands();
 
   constructor(
     private readonly context: vscode.ExtensionContext,
@@ -78,6 +80,7 @@ export class Server implements vscode.Disposable {
     this.worked.dispose();
     this.typing.dispose();
     this.previews.dispose();
+    this.lenses.dispose();
   }
 
   /**
@@ -182,6 +185,7 @@ export class Server implements vscode.Disposable {
       errorHandler: this.errorHandler(() => initialized),
       middleware: {
         ...this.typing.middleware,
+        ...this.lenses.middleware,
         handleWorkDoneProgress: progress.handle,
         executeCommand,
         workspace: {

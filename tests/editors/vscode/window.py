@@ -194,22 +194,10 @@ class Window:
         await self.asked_by(lambda: self.press("Control+Shift+Enter"))
 
     async def asked_by(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Do it, and wait for the question; a key while the last dialog closes would be lost.
-
-        VS Code may have forgotten what a lens is for that it is about to draw anew, and says
-        "Actual command not found"; then it is done again.
-        """
-        from playwright.async_api import TimeoutError as PlaywrightTimeout
-
-        focused = self.page.locator(".editor-group-container.active .monaco-editor.focused")
-        for _ in range(int(SECONDS / 15)):
-            await focused.wait_for()
-            await act()
-            try:
-                return await self.dialog.wait_for(timeout=15_000)
-            except PlaywrightTimeout:
-                continue
-        raise AssertionError("nothing was asked")
+        """Do it, and wait for the question; a key while the last dialog closes would be lost."""
+        await self.page.locator(".editor-group-container.active .monaco-editor.focused").wait_for()
+        await act()
+        await self.dialog.wait_for()
 
     async def picture(self, name: str) -> None:
         """Keep a picture for the documentation, if it is being made."""
