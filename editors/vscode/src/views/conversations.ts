@@ -123,6 +123,7 @@ export class Conversations extends Tree<Conversation> {
         ? undefined
         : await vscode.window.showSaveDialog({
             title,
+            defaultUri: suggested(row, ENDINGS[format]),
             filters: { [picked ?? ""]: [ENDINGS[format]] },
           });
     if (format === undefined || target === undefined) {
@@ -155,4 +156,12 @@ export class Conversations extends Tree<Conversation> {
     );
     return told?.text;
   }
+}
+
+/** A name for a transcript, from the words of its title, in the first folder of the window. */
+function suggested({ id, title }: Conversation, ending: string): vscode.Uri {
+  const words = title.match(/[\p{L}\p{N}]+/gu)?.slice(0, 6) ?? [id];
+  const name = `${words.join("-")}.${ending}`;
+  const folder = vscode.workspace.workspaceFolders?.[0]?.uri;
+  return folder === undefined ? vscode.Uri.file(name) : vscode.Uri.joinPath(folder, name);
 }
