@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -93,3 +96,15 @@ def test_vectors_are_kept_by_model_and_text(service: StorageService) -> None:
     assert np.array_equal(found["text"], vector)
     assert VectorCache(service._database, "another", 3).get(["text"]) == {}
     assert VectorCache(service._database, "tiny", 4).get(["text"]) == {}
+
+
+def test_the_runtime_of_models_is_told_to_call_nobody_before_it_is_loaded() -> None:
+    script = (
+        "import os, sys; import cloudops_ls.storage.vectors.embeddings;"
+        "print('onnxruntime' in sys.modules, os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+    environment = {name: value for name, value in os.environ.items() if "TELEMETRY" not in name}
+    told = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split() == ["False", "1"]
