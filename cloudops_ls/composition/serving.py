@@ -71,6 +71,7 @@ def serve_worker(arguments: list[str]) -> None:
     try:
         asyncio.run(process.run())
     except Exception:
+        # The log is all that is left of it: nobody reads the worker's stderr.
         logs.logger.exception("the worker failed")
         os._exit(1)
     os._exit(0)

@@ -186,6 +186,7 @@ class Session(Backend):
         except CloudOpsError as error:
             show_error(self.server, error)
         except Exception:
+            # Nobody awaits this task: what is not caught here would be told to no one.
             logger.exception("start failed")
             show_error(self.server, CloudOpsError("The estate could not be read"))
         # After the names: the first completion goes first.

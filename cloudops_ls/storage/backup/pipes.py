@@ -52,6 +52,7 @@ def pulling(work: Callable[[BinaryIO], None]) -> Iterator[BinaryIO]:
                     # To its end, which is what proves it whole.
                     pass
         except Exception:
+            # Whatever the reader made of half a file: why it is half is known by the writer.
             problem = working.exception()
             if problem is not None and not isinstance(problem, BrokenPipeError):
                 raise problem from None
